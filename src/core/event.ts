@@ -1,0 +1,170 @@
+import type { Json, JsonObject } from "./json.ts";
+
+/** Why an attempt was made. */
+export type AttemptCause = "first" | "retry" | "rework" | "interrupted" | "resume" | "redo" | "stale";
+
+export type AttemptStatus = "succeeded" | "failed" | "timed_out" | "interrupted" | "canceled" | "not_run";
+
+export type RunStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "canceled";
+
+/** An output as records hold it: a JSON value, or an artifact by its path relative to the run. */
+export type OutputValue = { readonly value: Json } | FileOutput;
+
+export interface FileOutput {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** What went wrong. No run id, absolute path, pid or time in the sentences: what prints them adds these. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  /** One sentence per output key. */
+  readonly details?: Readonly<Record<string, string>>;
+}
+
+/** `attempt.json`, and what `attempt_ended` holds; keys in the order they are written. */
+export interface AttemptRecord {
+  readonly step: string;
+  readonly attempt: number;
+  readonly cause: AttemptCause;
+  readonly status: AttemptStatus;
+  /** Absent if the command never ran or its status is unknown. */
+  readonly exitCode?: number;
+  /** Only if the engine sent it. */
+  readonly signal?: string;
+  readonly error?: Failure;
+  readonly outputs: Readonly<Record<string, OutputValue>>;
+  /** Sequences only: where the run goes from here. */
+  readonly next?: { readonly to: string; readonly because: string };
+}
+
+/** Why a run waits, failed or was canceled. */
+export interface RunReason {
+  readonly code: string;
+  readonly message: string;
+  readonly step?: string;
+  readonly attempt?: number;
+  readonly hint?: string;
+}
+
+/** What tells a process from a later one with the same pid. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Linux: clock ticks since boot (field 22 of /proc/<pid>/stat); macOS: `ps -o lstart`. */
+  readonly startTime: string;
+  readonly bootId: string;
+  /** `readlink /proc/self/ns/pid`; empty where there is none. */
+  readonly pidNamespace: string;
+  readonly host: string;
+  readonly machineId: string;
+  /** Value of `WF_ATTEMPT_ID` in the environment of the step's processes. */
+  readonly cookie: string;
+}
+
+export interface EffectiveLimits {
+  readonly max_total_iterations: number;
+  /** Milliseconds. */
+  readonly run_timeout_ms?: number;
+  readonly max_parallel?: number;
+}
+
+export interface RunOptions {
+  readonly durability: "power" | "process";
+  readonly keep_going?: boolean;
+}
+
+/** Everything that can be said in `progress.ndjson`. Each variant's keys stand in the order they are written. */
+export type RunEvent =
+  | {
+      readonly event: "run_created";
+      readonly format: "wf.run/1";
+      readonly workflow: { readonly id: string; readonly file: string; readonly sha256: string; readonly source: string };
+      readonly inputs: JsonObject;
+      readonly limits: EffectiveLimits;
+      readonly options: RunOptions;
+      readonly volatile: {
+        readonly project: string;
+        readonly git?: { readonly commit: string; readonly dirty: boolean };
+      };
+    }
+  | {
+      readonly event: "engine_started";
+      readonly how: "start" | "resume" | "next";
+      readonly from?: string;
+      readonly limits?: Partial<EffectiveLimits>;
+      readonly version: string;
+      readonly volatile: { readonly pid: number; readonly host: string; readonly project: string };
+    }
+  | {
+      readonly event: "attempt_started";
+      readonly step: string;
+      readonly attempt: number;
+      readonly cause: AttemptCause;
+      /** Absent if the attempt failed before a process was needed (a bad `when`, a missing value). */
+      readonly volatile?: { readonly process: ProcessIdentity };
+    }
+  | { readonly event: "attempt_adopted"; readonly step: string; readonly attempt: number }
+  | {
+      readonly event: "attempt_ended";
+      readonly record: AttemptRecord;
+      readonly volatile: {
+        readonly startedAt: string;
+        readonly endedAt: string;
+        readonly stdoutBytes: number;
+        readonly stderrBytes: number;
+      };
+    }
+  | {
+      readonly event: "transition";
+      readonly from: string;
+      /** A step, or `done` / `fail`. */
+      readonly to: string;
+      readonly because: { readonly code: TransitionCode; readonly message: string };
+    }
+  | { readonly event: "step_skipped"; readonly step: string; readonly because: string }
+  | {
+      readonly event: "retry_scheduled";
+      readonly step: string;
+      readonly attempt: number;
+      readonly because: string;
+      readonly volatile: { readonly notBefore: string };
+    }
+  | { readonly event: "run_waiting"; readonly reason: RunReason }
+  | {
+      readonly event: "request_taken";
+      readonly file: string;
+      readonly request: "cancel";
+      readonly because: string;
+    }
+  | { readonly event: "request_refused"; readonly file: string; readonly because: string }
+  | {
+      readonly event: "definition_changed" | "input_changed";
+      readonly what: string;
+      readonly old: Json;
+      readonly new: Json;
+    }
+  | { readonly event: "limit_clamped"; readonly step: string; readonly limit: string; readonly from: Json; readonly to: Json }
+  | { readonly event: "security"; readonly step: string; readonly attempt: number; readonly what: string }
+  | {
+      readonly event: "run_ended";
+      readonly status: "succeeded" | "failed" | "canceled";
+      readonly reason?: RunReason;
+      readonly outputs: Readonly<Record<string, Json>>;
+    };
+
+export type TransitionCode = "NEXT_IN_FILE" | "NEXT_KEY" | "LAST_STEP" | "SKIPPED" | "ALLOWED_FAILURE";
+
+/** A line of the journal: the volatile head, then the event. */
+export type JournalLine = {
+  /** From 1, no gap. */
+  readonly seq: number;
+  /** ISO 8601 in UTC, milliseconds. */
+  readonly at: string;
+  /** The engine that wrote it. */
+  readonly epoch: number;
+  /** The run's id. */
+  readonly run: string;
+} & RunEvent;

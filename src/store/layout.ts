@@ -1,0 +1,50 @@
+import { join } from "node:path";
+
+/** Every file name in a run directory, in one place; `docs/run-directory.md` has an entry for each. */
+export const FORMAT = "wf.run/1";
+
+export const RUN_FILES = {
+  snapshot: "run.json",
+  journal: "progress.ndjson",
+  definition: "workflow.yaml",
+  control: "control",
+  lock: "lock",
+  steps: "steps",
+  workspace: "workspace",
+} as const;
+
+export const LOCK_FILES = {
+  owner: (epoch: number) => `owner-${epoch}.json`,
+  free: (epoch: number) => `free-${epoch}`,
+  heartbeat: "heartbeat",
+} as const;
+
+export const ATTEMPT_FILES = {
+  script: "script.sh",
+  stdout: "stdout.log",
+  stderr: "stderr.log",
+  exit: "exit",
+  output: "output",
+  summary: "summary.md",
+  outputs: "outputs",
+  values: "values",
+  work: "work",
+  record: "attempt.json",
+} as const;
+
+/** Folders in which a run is being built; removed when their maker is dead. */
+export const CREATING_PREFIX = ".creating-";
+
+/** Bytes cut from the end of a journal by recovery. */
+export const tornFile = (n: number) => `${RUN_FILES.journal}.torn-${n}`;
+
+export const cancelRequest = (n: number) => `cancel-${n}.json`;
+
+/** The attempt's folder relative to the run, with `/` whatever the platform. */
+export function attemptPath(step: string, attempt: number): string {
+  return `${RUN_FILES.steps}/${step}/attempt-${attempt}`;
+}
+
+export function attemptDir(runDir: string, step: string, attempt: number): string {
+  return join(runDir, attemptPath(step, attempt));
+}
