@@ -1,0 +1,65 @@
+import type { PointerEntry } from "./record.ts";
+import { nodeAt, type RunState } from "./state.ts";
+
+const MAX_ENTRIES = 100;
+
+/**
+ * Which steps are active; if none, the first that is due; in a run that failed, was canceled or was stopped, what
+ * `resume` would start; nothing in one that succeeded. In file order, at most 100.
+ */
+export function pointerOf(state: RunState): PointerEntry[] {
+  if (state.status === "succeeded") return [];
+  const active: PointerEntry[] = [];
+  const add = (index: number, as: PointerEntry["state"]) => {
+    const { step, attempts } = nodeAt(state, index);
+    active.push({ step: step.id, attempt: as === "due" ? attempts + 1 : attempts, state: as });
+  };
+  if (state.status === "failed" || state.status === "canceled" || state.status === "waiting") {
+    for (const index of resumable(state)) {
+      add(index, state.retrying.has(index) ? "retrying" : "due");
+      if (active.length === MAX_ENTRIES) break;
+    }
+    return active;
+  }
+  for (const node of state.steps) {
+    if (state.running.size + state.retrying.size === active.length || active.length === MAX_ENTRIES) break;
+    if (state.running.has(node.step.index)) add(node.step.index, "running");
+    else if (state.retrying.has(node.step.index)) add(node.step.index, "retrying");
+  }
+  const first = state.due.next();
+  if (active.length === 0 && first >= 0) add(first, "due");
+  return active;
+}
+
+/** What `resume` would start first: canceled, failed, due and retrying steps, in file order. */
+function* resumable(state: RunState): Generator<number> {
+  const waiting = state.status === "waiting";
+  for (const node of state.steps) {
+    const { index } = node.step;
+    const failed = state.failed.has(index) && !waiting;
+    if (failed || node.state.status === "canceled" || state.due.has(index) || state.retrying.has(index)) yield index;
+  }
+  if (state.cursor === "fail" && state.cameFrom !== null) yield state.cameFrom;
+}
+
+/** The next expected action, in one sentence without anything volatile in it. */
+export function describeNext(state: RunState): string {
+  const [first, ...others] = pointerOf(state);
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  switch (state.status) {
+    case "succeeded":
+      return "nothing: the run succeeded";
+    case "failed":
+    case "canceled":
+    case "waiting":
+      return first ? `wf resume starts attempt ${first.attempt} of ${first.step}${more}` : "wf resume goes on";
+    case "queued":
+    case "running":
+      if (!first) return "end the run";
+      if (first.state === "running") return `wait for attempt ${first.attempt} of ${first.step} to end${more}`;
+      if (first.state === "retrying") return `retry ${first.step} after attempt ${first.attempt}${more}`;
+      return `start attempt ${first.attempt} of ${first.step}${more}`;
+    default:
+      return state.status satisfies never;
+  }
+}

@@ -1,0 +1,104 @@
+import type { OutputValue, RunOptions, RunReason, RunStatus } from "./event.ts";
+import type { Json, JsonObject } from "./json.ts";
+import { describeNext, pointerOf } from "./pointer.ts";
+import { isPassed, type RunState, type StepNode } from "./state.ts";
+
+export type StepStatus =
+  | "pending"
+  | "running"
+  | "waiting"
+  | "retrying"
+  | "succeeded"
+  | "failed"
+  | "skipped"
+  | "canceled";
+
+/** A step in `run.json`; a key exists only where it says something. */
+export interface StepRecord {
+  readonly status: StepStatus;
+  readonly attempts: number;
+  /** Failed or retrying: what went wrong, in one sentence. */
+  readonly error?: { readonly code: string; readonly message: string };
+  /** Failed, and the run went on: `allow_failure`. */
+  readonly allowed?: true;
+  /** Skipped: why. */
+  readonly because?: string;
+  readonly outputs?: Readonly<Record<string, OutputValue>>;
+}
+
+export interface PointerEntry {
+  readonly step: string;
+  readonly attempt: number;
+  readonly state: "running" | "retrying" | "waiting" | "due";
+}
+
+/** `run.json`, the journal folded up to `volatile.seq`; keys in the order they are written. */
+export interface RunRecord {
+  readonly format: "wf.run/1";
+  readonly runId: string;
+  readonly workflow: { readonly id: string; readonly file: string; readonly sha256: string; readonly source: string };
+  readonly status: RunStatus;
+  readonly reason: RunReason | null;
+  readonly inputs: JsonObject;
+  readonly options: RunOptions;
+  readonly pointer: readonly PointerEntry[];
+  readonly nextExpectedAction: string;
+  readonly steps: Readonly<Record<string, StepRecord>>;
+  readonly outputs: JsonObject;
+  readonly iterations: number;
+  readonly volatile: {
+    readonly createdAt: string | null;
+    readonly startedAt: string | null;
+    readonly updatedAt: string | null;
+    readonly endedAt: string | null;
+    readonly epoch: number;
+    readonly seq: number;
+    /** Durable length of the journal when this was written. */
+    readonly journalBytes: number;
+    readonly project: string;
+    readonly git?: { readonly commit: string; readonly dirty: boolean };
+  };
+}
+
+/** The snapshot of a state. `journalBytes`: the length of the journal up to `state.seq`. */
+export function toRecord(state: RunState, journalBytes: number): RunRecord {
+  return {
+    format: "wf.run/1",
+    runId: state.runId,
+    workflow: { id: state.workflow.id, ...state.source },
+    status: state.status,
+    reason: state.reason,
+    inputs: state.inputs,
+    options: state.options,
+    pointer: pointerOf(state),
+    nextExpectedAction: describeNext(state),
+    steps: Object.fromEntries(state.steps.map((node) => [node.step.id, stepRecord(node)])),
+    outputs: state.outputs as Readonly<Record<string, Json>>,
+    iterations: state.iterations,
+    volatile: {
+      createdAt: state.createdAt,
+      startedAt: state.startedAt,
+      updatedAt: state.updatedAt,
+      endedAt: state.endedAt,
+      epoch: state.epoch,
+      seq: state.seq,
+      journalBytes,
+      project: state.project,
+      ...(state.git && { git: state.git }),
+    },
+  };
+}
+
+function stepRecord({ state, attempts, outputs }: StepNode): StepRecord {
+  const { status } = state;
+  return {
+    status,
+    attempts,
+    ...((status === "failed" || status === "retrying") && {
+      error: { code: state.failure.code, message: state.failure.message },
+    }),
+    ...(status === "failed" && isPassed(state) && { allowed: true as const }),
+    ...(status === "skipped" && { because: state.because }),
+    ...(Object.keys(outputs).length > 0 && { outputs }),
+  };
+}

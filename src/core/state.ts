@@ -1,0 +1,197 @@
+import type {
+  AttemptCause,
+  EffectiveLimits,
+  Failure,
+  OutputValue,
+  ProcessIdentity,
+  RunOptions,
+  RunReason,
+  RunStatus,
+} from "./event.ts";
+import { IndexSet } from "./index-set.ts";
+import type { JsonObject } from "./json.ts";
+import type { Step, Workflow } from "./workflow.ts";
+
+/**
+ * One step, as the journal says it is; the edges are journal events.
+ *
+ *                        step_skipped
+ *             ┌───────────────────────────────▶ skipped
+ *             │
+ *          pending ──attempt_started──▶ running ──attempt_ended──▶ succeeded
+ *             ▲                          ▲  │ │ └──────────────────▶ failed     (no retry left)
+ *             │   attempt_started        │  │ └────────────────────▶ canceled
+ *             │                          │  └──▶ retrying ─ ─ ┐ retry_scheduled sets its time
+ *             │                          └──────────┴ ─ ─ ─ ─ ┘
+ *             └── attempt_ended (interrupted, not_run) · transition (entered again) · engine_started (resume)
+ */
+export type StepState =
+  | { readonly status: "pending"; readonly cause: AttemptCause }
+  | {
+      readonly status: "running";
+      readonly attempt: number;
+      readonly cause: AttemptCause;
+      /** Milliseconds since 1970. */
+      readonly startedAt: number;
+      /** Null if it fails before a process is needed. */
+      readonly process: ProcessIdentity | null;
+    }
+  | {
+      readonly status: "retrying";
+      readonly attempt: number;
+      readonly failure: Failure;
+      /** Milliseconds since 1970; null until the retry is scheduled. */
+      readonly notBefore: number | null;
+    }
+  | { readonly status: "succeeded"; readonly attempt: number }
+  | { readonly status: "failed"; readonly attempt: number; readonly failure: Failure; readonly allowed: boolean }
+  | { readonly status: "skipped"; readonly because: string }
+  | { readonly status: "canceled"; readonly attempt: number };
+
+export interface StepNode {
+  readonly step: Step;
+  state: StepState;
+  /** Highest attempt number used; numbers are never used again. */
+  attempts: number;
+  /** Failed and timed-out attempts since the step was last entered. */
+  failures: number;
+  /** Of the newest attempt that succeeded since the step was last entered. */
+  outputs: Readonly<Record<string, OutputValue>>;
+  /** Graphs: needs that are not met yet. */
+  unmet: number;
+}
+
+/** Where a sequence is: at a step, or at one of its two ends. */
+export type Cursor = number | "done" | "fail";
+
+/**
+ * A run, folded from its journal. Only `fold.ts` changes it. The sets are indexes over `steps`, kept so that a
+ * decision costs what is active and not what the workflow holds.
+ */
+export interface RunState {
+  readonly workflow: Workflow;
+  readonly steps: readonly StepNode[];
+  readonly indexOf: ReadonlyMap<string, number>;
+  /** Graphs: the steps that need step i. */
+  readonly dependents: readonly (readonly number[])[];
+
+  runId: string;
+  status: RunStatus;
+  reason: RunReason | null;
+  source: { readonly file: string; readonly sha256: string; readonly source: string };
+  inputs: JsonObject;
+  limits: EffectiveLimits;
+  options: RunOptions;
+  outputs: JsonObject;
+  iterations: number;
+
+  /** Sequences. */
+  cursor: Cursor;
+  /** Sequences: the step that led to the cursor. */
+  cameFrom: number | null;
+
+  /** Pending, and everything they need is met. */
+  readonly due: IndexSet;
+  readonly running: IndexSet;
+  readonly retrying: IndexSet;
+  /** Failed for good, not allowed to. */
+  readonly failed: IndexSet;
+  /** Succeeded, skipped, or failed and allowed to. */
+  passed: number;
+  /** The first step that failed for good since the run was last started. */
+  rootCause: number | null;
+  /** A cancel request that was taken. */
+  cancel: { readonly because: string } | null;
+  /** Files in `control/` that were taken or refused. */
+  readonly requests: Set<string>;
+
+  seq: number;
+  epoch: number;
+  project: string;
+  git: { readonly commit: string; readonly dirty: boolean } | null;
+  createdAt: string | null;
+  startedAt: string | null;
+  updatedAt: string | null;
+  endedAt: string | null;
+  /** Time driven by earlier engines, and when the present one began; milliseconds. */
+  drivenBefore: number;
+  epochBegan: number | null;
+  lastEventAt: number;
+}
+
+export function initialState(workflow: Workflow): RunState {
+  const steps = workflow.steps.map(
+    (step): StepNode => ({
+      step,
+      state: { status: "pending", cause: "first" },
+      attempts: 0,
+      failures: 0,
+      outputs: {},
+      unmet: step.needs.length,
+    }),
+  );
+  const dependents: number[][] = steps.map(() => []);
+  for (const { step } of steps) for (const need of step.needs) dependents[need]?.push(step.index);
+  const due = new IndexSet(steps.length);
+  if (workflow.shape === "sequence") due.add(0);
+  else for (const node of steps) if (node.unmet === 0) due.add(node.step.index);
+  return {
+    workflow,
+    steps,
+    indexOf: new Map(workflow.steps.map((step) => [step.id, step.index])),
+    dependents,
+    runId: "",
+    status: "queued",
+    reason: null,
+    source: { file: "", sha256: "", source: "" },
+    inputs: {},
+    limits: { max_total_iterations: workflow.limits.maxTotalIterations },
+    options: { durability: "power" },
+    outputs: {},
+    iterations: 0,
+    cursor: 0,
+    cameFrom: null,
+    due,
+    running: new IndexSet(steps.length),
+    retrying: new IndexSet(steps.length),
+    failed: new IndexSet(steps.length),
+    passed: 0,
+    rootCause: null,
+    cancel: null,
+    requests: new Set(),
+    seq: 0,
+    epoch: 0,
+    project: "",
+    git: null,
+    createdAt: null,
+    startedAt: null,
+    updatedAt: null,
+    endedAt: null,
+    drivenBefore: 0,
+    epochBegan: null,
+    lastEventAt: 0,
+  };
+}
+
+export function nodeOf(state: RunState, step: string): StepNode {
+  const index = state.indexOf.get(step);
+  const node = index === undefined ? undefined : state.steps[index];
+  if (!node) throw new Error(`the journal names a step that the definition does not have: ${step}`);
+  return node;
+}
+
+export function nodeAt(state: RunState, index: number): StepNode {
+  const node = state.steps[index];
+  if (!node) throw new Error(`no step has the index ${index}`);
+  return node;
+}
+
+/** Whether what comes after the step may start. */
+export function isPassed(state: StepState): boolean {
+  return state.status === "succeeded" || state.status === "skipped" || (state.status === "failed" && state.allowed);
+}
+
+/** Milliseconds that engines have driven the run; time in which nobody did does not count. */
+export function drivenMs(state: RunState, now: number): number {
+  return state.drivenBefore + (state.epochBegan === null ? 0 : Math.max(0, now - state.epochBegan));
+}

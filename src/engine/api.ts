@@ -1,0 +1,82 @@
+import type { JournalLine, RunOptions } from "../core/event.ts";
+import type { Json } from "../core/json.ts";
+import type { RunRecord } from "../core/record.ts";
+import type { RunState } from "../core/state.ts";
+
+/** A value for an input, as it came: text from an argument, or a JSON value from a file. */
+export interface GivenInput {
+  readonly name: string;
+  readonly value: Json;
+  readonly from: "argument" | "file";
+}
+
+/** Told what happened, after it is on disk. An observer that throws stops the engine, not the steps. */
+export interface Observer {
+  /** The run exists; its folder is whole. */
+  created?(run: { readonly runId: string; readonly runDir: string }): void;
+  /** A committed line of the journal, and the state it led to. */
+  event?(line: JournalLine, state: RunState): void;
+  /** Something a person should know that is not in the journal, such as a changed source file; one sentence. */
+  note?(sentence: string): void;
+}
+
+export interface DriveOptions {
+  /** At most this many steps at once; absent: the workflow's, else the number of CPUs. */
+  readonly maxParallel?: number;
+  /** Pause after this step. */
+  readonly until?: string;
+  readonly observer?: Observer;
+  /** The environment steps start from; absent: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface StartRequest extends DriveOptions {
+  /** The workflow file. */
+  readonly file: string;
+  /** The workflow of a workbook. */
+  readonly workflowId?: string;
+  readonly inputs: readonly GivenInput[];
+  /** Absent: `WF_RUNS_DIR`, else `.wf/runs` in the project. */
+  readonly runsDir?: string;
+  readonly runId?: string;
+  readonly durability?: RunOptions["durability"];
+  readonly keepGoing?: boolean;
+}
+
+export interface ResumeRequest extends DriveOptions {
+  readonly runDir: string;
+  readonly from?: string;
+  /** Raised limits by name, such as `max_total_iterations: "200"`, `run_timeout: "2h"`. */
+  readonly limits?: Readonly<Record<string, string>>;
+  /** The project folder, where the recorded one does not exist. */
+  readonly project?: string;
+}
+
+/** How driving a run ended: the snapshot as it is on disk. */
+export interface Outcome {
+  readonly runDir: string;
+  readonly record: RunRecord;
+  /** The signal that stopped it, if one did. */
+  readonly signal: "SIGINT" | "SIGTERM" | null;
+  /** `executeNext`: how the attempt that it made ended, if it made one. */
+  readonly attempt?: { readonly step: string; readonly attempt: number; readonly status: string };
+}
+
+/** What `wf run --dry-run` prints: everything that is known before anything runs. */
+export interface Plan {
+  readonly workflow: string;
+  readonly shape: "sequence" | "graph";
+  readonly project: string;
+  readonly runsDir: string;
+  readonly inputs: Readonly<Record<string, Json>>;
+  readonly steps: readonly {
+    readonly id: string;
+    readonly needs: readonly string[];
+    readonly when?: string;
+    readonly script: string;
+    /** Values of the script's variables that are known already; null: known only when the step starts. */
+    readonly variables: Readonly<Record<string, Json>>;
+    readonly timeoutMs?: number;
+    readonly retries: number;
+  }[];
+}

@@ -1,0 +1,5 @@
+export type { DriveOptions, GivenInput, Observer, Outcome, Plan, ResumeRequest, StartRequest } from "./engine/api.ts";
+export type { AttemptRecord, JournalLine, RunEvent, RunReason, RunStatus } from "./core/event.ts";
+export type { Problem, ProblemCode } from "./core/problem.ts";
+export { WfError } from "./core/problem.ts";
+export type { RunRecord } from "./core/record.ts";
