@@ -3,3 +3,6 @@ export type { AttemptRecord, JournalLine, RunEvent, RunReason, RunStatus } from 
 export type { Problem, ProblemCode } from "./core/problem.ts";
 export { WfError } from "./core/problem.ts";
 export type { RunRecord } from "./core/record.ts";
+export { plan } from "./engine/plan.ts";
+export { executeNext, resume } from "./engine/resume.ts";
+export { start } from "./engine/start.ts";

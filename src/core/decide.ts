@@ -85,15 +85,20 @@ export function nextTime(state: RunState, now: number): number | null {
   return Number.isFinite(next) ? next : null;
 }
 
+/** How a step of a sequence was passed. */
+export type Passed = "succeeded" | "skipped" | "failed";
+
 /** Where a sequence goes after the step at `index` has been passed. */
-export function successor(state: RunState, index: number): { to: string; because: { code: TransitionCode; message: string } } {
-  const { step, state: at } = nodeAt(state, index);
+export function successor(
+  state: RunState,
+  index: number,
+  how: Passed,
+): { to: string; because: { code: TransitionCode; message: string } } {
+  const { step } = nodeAt(state, index);
   const target = step.next ?? following(state, index);
   const to = target.to === "step" ? nodeAt(state, target.index).step.id : target.to;
-  if (at.status === "skipped") return { to, because: { code: "SKIPPED", message: `${step.id} was skipped` } };
-  if (at.status === "failed") {
-    return { to, because: { code: "ALLOWED_FAILURE", message: `${step.id} failed, and may` } };
-  }
+  if (how === "skipped") return { to, because: { code: "SKIPPED", message: `${step.id} was skipped` } };
+  if (how === "failed") return { to, because: { code: "ALLOWED_FAILURE", message: `${step.id} failed, and may` } };
   if (step.next) return { to, because: { code: "NEXT_KEY", message: `the step's next is ${to}` } };
   return target.to === "step"
     ? { to, because: { code: "NEXT_IN_FILE", message: "next step in the file" } }
@@ -160,8 +165,10 @@ function decideSequence(state: RunState): Action | null {
     return { do: "end", status: "failed", reason };
   }
   const node = nodeAt(state, state.cursor);
-  if (!isPassed(node.state)) return null;
-  return { do: "transition", from: node.step.id, ...successor(state, state.cursor) };
+  const { status } = node.state;
+  const passed = status === "succeeded" || status === "skipped" || (status === "failed" && isPassed(node.state));
+  if (!passed) return null;
+  return { do: "transition", from: node.step.id, ...successor(state, state.cursor, status) };
 }
 
 function scheduleRetry({ step, state: at, failures }: StepNode, now: number): Action | null {

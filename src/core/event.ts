@@ -41,6 +41,9 @@ export interface AttemptRecord {
   readonly next?: { readonly to: string; readonly because: string };
 }
 
+/** The part of it that differs between the attempts of one engine; `engine_started` holds the rest. */
+export type StartedProcess = Pick<ProcessIdentity, "pid" | "startTime" | "bootId" | "cookie">;
+
 /** Why a run waits, failed or was canceled. */
 export interface RunReason {
   readonly code: string;
@@ -87,6 +90,8 @@ export type RunEvent =
       readonly options: RunOptions;
       readonly volatile: {
         readonly project: string;
+        /** The way from the run to the project, if the run lies in it: both may be moved together. */
+        readonly projectFromRun?: string;
         readonly git?: { readonly commit: string; readonly dirty: boolean };
       };
     }
@@ -96,7 +101,13 @@ export type RunEvent =
       readonly from?: string;
       readonly limits?: Partial<EffectiveLimits>;
       readonly version: string;
-      readonly volatile: { readonly pid: number; readonly host: string; readonly project: string };
+      readonly volatile: {
+        readonly pid: number;
+        readonly host: string;
+        readonly machineId: string;
+        readonly pidNamespace: string;
+        readonly project: string;
+      };
     }
   | {
       readonly event: "attempt_started";
@@ -104,7 +115,7 @@ export type RunEvent =
       readonly attempt: number;
       readonly cause: AttemptCause;
       /** Absent if the attempt failed before a process was needed (a bad `when`, a missing value). */
-      readonly volatile?: { readonly process: ProcessIdentity };
+      readonly volatile?: { readonly process: StartedProcess };
     }
   | { readonly event: "attempt_adopted"; readonly step: string; readonly attempt: number }
   | {

@@ -35,6 +35,7 @@ export function fold(state: RunState, line: JournalLine): void {
       state.limits = line.limits;
       state.options = line.options;
       state.project = line.volatile.project;
+      state.projectFromRun = line.volatile.projectFromRun ?? null;
       state.git = line.volatile.git ?? null;
       break;
     case "engine_started":
@@ -49,7 +50,7 @@ export function fold(state: RunState, line: JournalLine): void {
         attempt: line.attempt,
         cause: line.cause,
         startedAt: at,
-        process: line.volatile?.process ?? null,
+        process: line.volatile ? { ...state.engine, ...line.volatile.process } : null,
       });
       break;
     }
@@ -127,6 +128,8 @@ function startEngine(state: RunState, line: JournalLine & { event: "engine_start
   state.reason = null;
   state.outputs = {};
   state.project = line.volatile.project;
+  const { host, machineId, pidNamespace } = line.volatile;
+  state.engine = { host, machineId, pidNamespace };
   state.limits = { ...state.limits, ...line.limits };
   if (line.from !== undefined) redoFrom(state, line.from);
   if (was === "failed" || was === "canceled" || was === "waiting") reopen(state, was);

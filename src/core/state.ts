@@ -108,6 +108,9 @@ export interface RunState {
   seq: number;
   epoch: number;
   project: string;
+  projectFromRun: string | null;
+  /** Of the engine that is or was last; what it shares with the processes it starts. */
+  engine: Pick<ProcessIdentity, "host" | "machineId" | "pidNamespace">;
   git: { readonly commit: string; readonly dirty: boolean } | null;
   createdAt: string | null;
   startedAt: string | null;
@@ -162,6 +165,8 @@ export function initialState(workflow: Workflow): RunState {
     seq: 0,
     epoch: 0,
     project: "",
+    projectFromRun: null,
+    engine: { host: "", machineId: "", pidNamespace: "" },
     git: null,
     createdAt: null,
     startedAt: null,

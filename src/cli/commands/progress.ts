@@ -1,0 +1,61 @@
+import { ExitCode } from "../../core/problem.ts";
+import { follow } from "../../review/follow.ts";
+import { lastProgressAt } from "../../review/last-progress.ts";
+import { viewRun } from "../../review/view.ts";
+import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
+import { findRun, findRunsDir, nameOf } from "../find-run.ts";
+import { onStdoutClosed, print, printDiagnostic, printJson, printJsonLine } from "../output.ts";
+import { eventLine } from "../render/event.ts";
+import { progressSnapshot, progressText } from "../render/snapshot.ts";
+import { shellWord } from "../render/text.ts";
+
+export const command: Command = {
+  usage: "progress RUN",
+  describe: "Shows a run's progress in a few lines, or with --follow its events as they come until it ends.",
+  positionals: { RUN: RUN_POSITIONAL },
+  options: {
+    follow: { kind: "flag", alias: "f", describe: "print all events so far, then each as it comes" },
+    "runs-dir": RUNS_DIR_OPTION,
+    json: { ...JSON_OPTION, describe: "print JSON; with --follow one event a line, as in progress.ndjson" },
+  },
+  examples: [
+    ["wf progress latest", "where the newest run is"],
+    ["wf progress latest --follow", "watch it"],
+    ["wf progress latest --follow --json | jq -r .event", "the same for a program"],
+  ],
+  async run(args: Args): Promise<number> {
+    const runsDir = findRunsDir(args.text("runs-dir"));
+    const { path } = findRun(args.required("RUN"), runsDir);
+    const view = await viewRun(path);
+    if (view.kind === "current" && args.flag("follow")) {
+      return await followEvents(view.runDir, nameOf(view.runDir, runsDir), args.flag("json"));
+    }
+    const snapshot = progressSnapshot(view, view.kind === "current" ? lastProgressAt(view.runDir) : null);
+    if (!args.flag("json")) print(progressText(snapshot, view.kind === "legacy"));
+    else if (args.flag("follow")) printJsonLine(snapshot);
+    else printJson(snapshot);
+    return ExitCode.ok;
+  },
+};
+
+async function followEvents(runDir: string, name: string, json: boolean): Promise<number> {
+  const stop = new AbortController();
+  onStdoutClosed(() => stop.abort());
+  const end = await follow(
+    runDir,
+    {
+      events(lines) {
+        for (const line of lines) {
+          if (json) printJsonLine(line);
+          else {
+            const text = eventLine(line);
+            if (text !== null) print(text);
+          }
+        }
+      },
+    },
+    stop.signal,
+  );
+  if (end === "nobody drives it") printDiagnostic(`nobody drives the run: wf resume ${shellWord(name)} goes on`);
+  return ExitCode.ok;
+}

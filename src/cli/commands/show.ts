@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ExitCode, WfError } from "../../core/problem.ts";
+import { viewAttempt } from "../../review/attempt-view.ts";
+import { type CurrentView, type LegacyView, linesOf, viewRun } from "../../review/view.ts";
+import { errnoOf, ioError } from "../../store/io-error.ts";
+import { ATTEMPT_FILES, attemptDir } from "../../store/layout.ts";
+import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
+import { findRun, findRunsDir } from "../find-run.ts";
+import { print, printJson } from "../output.ts";
+import { attemptJson, attemptText } from "../render/attempt.ts";
+import { legacyStatusJson, legacyText } from "../render/legacy.ts";
+import { attemptsOf, type NamedAttempt, parseStepName } from "../step-name.ts";
+
+export const command: Command = {
+  usage: "show RUN STEP",
+  describe: "Shows one attempt whole: why it was made, what ran, how it ended, what it left, what came next and why.",
+  positionals: { RUN: RUN_POSITIONAL, STEP: "a step (its newest attempt), or STEP/ATTEMPT" },
+  options: { "runs-dir": RUNS_DIR_OPTION, json: JSON_OPTION },
+  examples: [
+    ["wf show latest build", "the newest attempt of build"],
+    ["wf show latest build/1", "the first one"],
+  ],
+  async run(args: Args): Promise<number> {
+    const { path } = findRun(args.required("RUN"), findRunsDir(args.text("runs-dir")));
+    const name = parseStepName(args.required("STEP"));
+    const view = await viewRun(path);
+    if (view.kind === "legacy") return showLegacy(view, name, args.flag("json"));
+    return showAttempt(view, name, args.flag("json"));
+  },
+};
+
+function showAttempt(view: CurrentView, name: NamedAttempt, json: boolean): number {
+  const attempts = attemptsOf(view.record, name);
+  const attempt = name.attempt ?? attempts;
+  const found = attempt === 0 ? null : viewAttempt(linesOf(view), name.step, attempt);
+  if (found === null) throw notTried(view, name.step);
+  const script = readScript(view.runDir, name.step, attempt);
+  const details = { runDir: view.runDir, view: found, attempts, script, interrupted: view.interrupted };
+  if (json) printJson(attemptJson(view.record.runId, details));
+  else print(attemptText(details));
+  return ExitCode.ok;
+}
+
+/** It knows of one attempt, the current one. */
+function showLegacy(view: LegacyView, { step, attempt }: NamedAttempt, json: boolean): number {
+  const { currentStepId, currentAttempt } = view.record;
+  if (step !== currentStepId || (attempt !== undefined && attempt !== currentAttempt)) {
+    const known = currentStepId === null ? "it names none" : `it only names ${currentStepId}, attempt ${currentAttempt ?? "unknown"}`;
+    throw new WfError({
+      code: "STEP_NOT_FOUND",
+      message: `the older record of ${view.record.runId} tells nothing of ${step}${attempt === undefined ? "" : `/${attempt}`}`,
+      hint: `of the steps ${known}`,
+    });
+  }
+  if (json) printJson({ ...legacyStatusJson(view, false), step, attempt: currentAttempt });
+  else print(legacyText(view, false));
+  return ExitCode.ok;
+}
+
+function notTried(view: CurrentView, step: string): WfError {
+  const record = view.record.steps[step];
+  const why = record?.status === "skipped" ? `it was skipped: ${record.because ?? "no reason was recorded"}` : "it has not been reached";
+  return new WfError({ code: "STEP_NOT_FOUND", message: `${step} has had no attempt`, hint: why });
+}
+
+function readScript(runDir: string, step: string, attempt: number): string | null {
+  const path = join(attemptDir(runDir, step, attempt), ATTEMPT_FILES.script);
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
+    throw ioError(error, `read ${path}`);
+  }
+}

@@ -1,0 +1,108 @@
+import yargs, { type Argv } from "yargs";
+import { WfError } from "../core/problem.ts";
+import { nearest } from "../language/did-you-mean.ts";
+import { Args, type Command, toYargs } from "./command.ts";
+
+/** What a command line says; null if it asked for help, which has been printed. Raises USAGE. */
+export async function parse(command: Command, argv: readonly string[]): Promise<Args | null> {
+  let given: Readonly<Record<string, unknown>> | null = null;
+  const parser = configure(yargs([...argv]), command, (found) => {
+    given = found;
+  });
+  await parser.parseAsync();
+  return given === null ? null : new Args(given, command.options);
+}
+
+export function configure(parser: Argv, command: Command, take: (given: Record<string, unknown>) => void): Argv {
+  return parser
+    .scriptName("wf")
+    .detectLocale(false)
+    .exitProcess(false)
+    .version(false)
+    .help("help", "show this")
+    .alias("help", "h")
+    .wrap(Math.min(100, Math.max(60, process.stdout.columns ?? 100)))
+    .parserConfiguration({
+      // A value is the text that was given: 1e3, 0x10 and 007 are not numbers here, --input a.b=c no object.
+      "parse-numbers": false,
+      "parse-positional-numbers": false,
+      "dot-notation": false,
+      "camel-case-expansion": false,
+      "boolean-negation": false,
+      "greedy-arrays": false,
+    })
+    .strict()
+    .fail((message, error) => {
+      throw usageError(message ?? error.message, command);
+    })
+    .command(
+      yargsUsage(command.usage),
+      command.describe,
+      (builder) => describe(builder, command),
+      (found) => take(found),
+    );
+}
+
+function describe(builder: Argv, command: Command): Argv {
+  for (const [name, text] of Object.entries(command.positionals)) {
+    builder.positional(name, { type: "string", describe: text });
+  }
+  for (const [name, option] of Object.entries(command.options)) builder.option(name, toYargs(option));
+  for (const [line, text] of command.examples) builder.example(line, text);
+  return builder;
+}
+
+/** `run FILE [ID]` → `run <FILE> [ID]`, `validate FILE…` → `validate <FILE..>`. */
+function yargsUsage(usage: string): string {
+  return usage.replace(/(?<!\[)\b([A-Z]+)(…?)/g, (_, name, many) => `<${name}${many === "" ? "" : ".."}>`);
+}
+
+/** The parser's sentences, with what was likely meant. */
+function usageError(message: string, command: Command): WfError {
+  const name = command.usage.split(" ")[0] as string;
+  const look = `wf ${name} --help`;
+  const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]?.split(", ");
+  if (unknown !== undefined) {
+    const options = ["help", ...Object.keys(command.options)];
+    const [first] = unknown as [string];
+    const near = nearest(first, options);
+    const isOption = process.argv.some((argument) => argument.startsWith("-") && argument.includes(first));
+    return new WfError({
+      code: "USAGE",
+      message: isOption
+        ? `wf ${name} has no option ${dashed(first)}`
+        : `wf ${name} does not take so many arguments: ${unknown.join(", ")} is one too many`,
+      hint: isOption && near !== null ? `did you mean ${dashed(near)}? all options: ${look}` : `usage: wf ${command.usage}`,
+    });
+  }
+  const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
+  if (lacking !== undefined) {
+    return new WfError({ code: "USAGE", message: `${dashed(lacking)} needs a value`, hint: look });
+  }
+  if (/^Not enough non-option arguments/.test(message)) {
+    return new WfError({
+      code: "USAGE",
+      message: `wf ${name} needs ${needed(command.usage)}`,
+      hint: `usage: wf ${command.usage}`,
+    });
+  }
+  const choice = /Argument: (.+), Given: "?(.*?)"?, Choices: (.+)$/s.exec(message);
+  if (choice) {
+    const [, option, value, choices] = choice as unknown as [string, string, string, string];
+    return new WfError({
+      code: "USAGE",
+      message: `--${option} can not be ${JSON.stringify(value)}`,
+      hint: `one of: ${choices.replaceAll('"', "")}`,
+    });
+  }
+  return new WfError({ code: "USAGE", message, hint: look });
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+function needed(usage: string): string {
+  const names = [...usage.matchAll(/(?<!\[)\b([A-Z]+)/g)].map(([name]) => name);
+  return names.length === 1 ? `a ${names[0]}` : names.map((name) => `a ${name}`).join(" and ");
+}

@@ -1,0 +1,104 @@
+import { join } from "node:path";
+import type { AttemptRecord, OutputValue } from "../../core/event.ts";
+import type { AttemptView } from "../../review/attempt-view.ts";
+import { ATTEMPT_FILES, attemptPath } from "../../store/layout.ts";
+import { displayPath } from "../find-run.ts";
+import { outcome } from "./event.ts";
+import { shortValue } from "./inputs.ts";
+import { lastLines } from "./log.ts";
+import { field } from "./status.ts";
+import { colors } from "./style.ts";
+import { between, bytes, indent, localTime, neutralize, oneLine } from "./text.ts";
+
+const LOG_LINES = 10;
+
+export interface AttemptDetails {
+  readonly runDir: string;
+  readonly view: AttemptView;
+  /** Attempts of the step in all. */
+  readonly attempts: number;
+  /** What ran; null if it never got that far. */
+  readonly script: string | null;
+  readonly interrupted: boolean;
+}
+
+export function attemptText(details: AttemptDetails): string {
+  const { runDir, view, attempts, script } = details;
+  const folder = attemptPath(view.step, view.attempt);
+  const because = view.because === null ? "" : `: ${oneLine(view.because)}`;
+  const lines = [
+    field("step", view.step),
+    field("attempt", `${view.attempt} of ${attempts}`),
+    field("cause", `${view.cause}${because}`),
+    field("status", statusText(details)),
+    field("started", localTime(view.startedAt)),
+    field("ended", view.endedAt === null ? "not yet" : localTime(view.endedAt)),
+  ];
+  if (view.record?.exitCode !== undefined) lines.push(field("exit", String(view.record.exitCode)));
+  if (view.record?.signal !== undefined) lines.push(field("signal", `${view.record.signal}, sent by wf`));
+  if (view.adopted) lines.push(field("adopted", "it outlived its engine, and a later one took its result"));
+  lines.push(field("then", view.then === null ? "not decided yet" : oneLine(view.then)));
+  lines.push(field("folder", displayPath(join(runDir, folder))));
+  lines.push(...errorLines(view.record), ...outputLines(view.record));
+  if (script !== null) lines.push("", `${ATTEMPT_FILES.script}:`, indent(neutralize(script.trimEnd()), "  "));
+  for (const stream of ["stdout", "stderr"] as const) {
+    const last = lastLines(join(runDir, folder, ATTEMPT_FILES[stream]), LOG_LINES);
+    if (last.length === 0) continue;
+    const size = view.logs?.[`${stream}Bytes`];
+    const all = size === undefined ? "" : `, ${bytes(size)} in all`;
+    lines.push("", `${ATTEMPT_FILES[stream]}${all}; the end of it:`, indent(last.join("\n"), "  "));
+  }
+  return lines.join("\n");
+}
+
+function statusText({ view, interrupted }: AttemptDetails): string {
+  if (view.record !== null) return outcome(view.record, between(view.startedAt, view.endedAt));
+  if (interrupted) return "cut off: nobody drives the run; wf resume settles how it ended";
+  return `running${view.pid === null ? "" : `, process ${view.pid}`}`;
+}
+
+function errorLines(record: AttemptRecord | null): string[] {
+  if (record?.error === undefined) return [];
+  const { code, message, hint, details } = record.error;
+  const lines = ["", `error: ${oneLine(message)}   ${colors().dim(`[${code}]`)}`];
+  for (const [key, text] of Object.entries(details ?? {})) lines.push(`  ${key}: ${oneLine(text)}`);
+  if (hint !== undefined) lines.push(`  hint: ${oneLine(hint)}`);
+  return lines;
+}
+
+function outputLines(record: AttemptRecord | null): string[] {
+  const outputs = Object.entries(record?.outputs ?? {});
+  if (outputs.length === 0) return [];
+  return ["", "outputs:", ...outputs.map(([key, value]) => `  ${key} = ${outputText(value)}`)];
+}
+
+function outputText(output: OutputValue): string {
+  if ("value" in output) return shortValue(output.value);
+  return `${output.file}, ${bytes(output.bytes)}, sha256 ${output.sha256}`;
+}
+
+/** Described by `schemas/cli/show.schema.json`. */
+export function attemptJson(runId: string, details: AttemptDetails): object {
+  const { view } = details;
+  const folder = attemptPath(view.step, view.attempt);
+  return {
+    runId,
+    step: view.step,
+    attempt: view.attempt,
+    attempts: details.attempts,
+    cause: view.cause,
+    because: view.because,
+    status: view.record?.status ?? (details.interrupted ? "interrupted" : "running"),
+    startedAt: view.startedAt,
+    endedAt: view.endedAt,
+    adopted: view.adopted,
+    record: view.record,
+    then: view.then,
+    script: details.script,
+    folder,
+    logs: {
+      stdout: { file: `${folder}/${ATTEMPT_FILES.stdout}`, bytes: view.logs?.stdoutBytes ?? null },
+      stderr: { file: `${folder}/${ATTEMPT_FILES.stderr}`, bytes: view.logs?.stderrBytes ?? null },
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import type { AttemptRecord, JournalLine } from "../../core/event.ts";
+import { colors, paintStatus } from "./style.ts";
+import { between, oneLine, timeOfDay } from "./text.ts";
+
+/**
+ * One line per event: time, run, step/attempt, what happened. Null for events that only repeat what another line
+ * says: where a sequence goes next is told by the start of that step.
+ */
+export function eventLine(line: JournalLine): string | null {
+  const told = tell(line);
+  if (told === null) return null;
+  const c = colors();
+  const where = told.where === undefined ? "" : `${c.bold(told.where)} `;
+  return `${c.dim(timeOfDay(line.at))} ${c.dim(shortRun(line.run))} ${where}${told.text}`;
+}
+
+/** The four letters of an id that was made, or the whole of one that was chosen; both find the run. */
+export function shortRun(runId: string): string {
+  return /^\d{8}-\d{6}-.+-([a-z0-9]{4})$/.exec(runId)?.[1] ?? runId;
+}
+
+/** What happened and to what, without time and run. */
+export function tell(line: JournalLine): { readonly where?: string; readonly text: string } | null {
+  switch (line.event) {
+    case "run_created":
+      return { text: `run created from ${line.workflow.source}` };
+    case "engine_started":
+      return { text: ENGINE[line.how] + (line.from === undefined ? "" : ` from ${line.from}`) };
+    case "attempt_started":
+      return { where: `${line.step}/${line.attempt}`, text: `started${CAUSE[line.cause]}` };
+    case "attempt_adopted":
+      return { where: `${line.step}/${line.attempt}`, text: "went on without its engine, adopted" };
+    case "attempt_ended":
+      return {
+        where: `${line.record.step}/${line.record.attempt}`,
+        text: outcome(line.record, between(line.volatile.startedAt, line.volatile.endedAt)),
+      };
+    case "step_skipped":
+      return { where: line.step, text: `${paintStatus("skipped")}: ${oneLine(line.because)}` };
+    case "transition":
+      if (line.because.code !== "NEXT_KEY") return null;
+      return { where: line.from, text: `goes to ${line.to}: ${oneLine(line.because.message)}` };
+    case "retry_scheduled": {
+      const wait = between(line.at, line.volatile.notBefore);
+      return { where: `${line.step}/${line.attempt}`, text: `${oneLine(line.because)}; again in ${wait}` };
+    }
+    case "run_waiting":
+      return { text: `${paintStatus("waiting")}: ${oneLine(line.reason.message)}` };
+    case "request_taken":
+      return { text: `${line.request} taken: ${oneLine(line.because)}` };
+    case "request_refused":
+      return { text: `${line.file} refused: ${oneLine(line.because)}` };
+    case "definition_changed":
+    case "input_changed":
+      return { text: `${oneLine(line.what)} changed` };
+    case "limit_clamped":
+      return { where: line.step, text: `${line.limit} cut from ${JSON.stringify(line.from)} to ${JSON.stringify(line.to)}` };
+    case "security":
+      return { where: `${line.step}/${line.attempt}`, text: `refused: ${oneLine(line.what)}` };
+    case "run_ended":
+      return { text: `run ${paintStatus(line.status)}` };
+    default:
+      return line satisfies never;
+  }
+}
+
+/** `succeeded in 2.1 s`, `failed in 40 ms: exit status 2`. */
+export function outcome(record: AttemptRecord, took: string | undefined): string {
+  const time = took === undefined || record.status === "not_run" ? "" : ` in ${took}`;
+  const error = record.error === undefined ? "" : `: ${oneLine(record.error.message)}`;
+  return `${paintStatus(record.status, STATUS[record.status])}${time}${error}`;
+}
+
+const ENGINE = { start: "run started", resume: "run resumed", next: "one attempt asked for" } as const;
+
+const STATUS: Readonly<Record<AttemptRecord["status"], string>> = {
+  succeeded: "succeeded",
+  failed: "failed",
+  timed_out: "timed out",
+  interrupted: "was interrupted",
+  canceled: "canceled",
+  not_run: "never ran",
+};
+
+const CAUSE: Readonly<Record<AttemptRecord["cause"], string>> = {
+  first: "",
+  retry: ", a retry",
+  rework: ", entered again",
+  interrupted: ", after an interruption",
+  resume: ", by resume",
+  redo: ", to be done again",
+  stale: ", since what was shown has changed",
+};

@@ -1,0 +1,118 @@
+import type { CurrentView } from "../../review/view.ts";
+import { displayPath } from "../find-run.ts";
+import { resumeCommand } from "./commands.ts";
+import { inputLines, inputShape, openInputs } from "./inputs.ts";
+import { livenessJson, livenessText } from "./liveness.ts";
+import { type AttemptsAllowed, stepTable } from "./steps.ts";
+import { colors, paintStatus } from "./style.ts";
+import { between, indent, localTime, oneLine, shellWord } from "./text.ts";
+
+export interface StatusOptions {
+  /** What the run is called in the commands that are printed. */
+  readonly name: string;
+  readonly withInputs: boolean;
+  readonly allowed: AttemptsAllowed;
+}
+
+export function statusText(view: CurrentView, options: StatusOptions): string {
+  const { record, interrupted } = view;
+  const { source } = record.workflow;
+  const lines = [
+    field("run", record.runId),
+    field("workflow", `${record.workflow.id}   ${colors().dim(source)}`),
+    field("status", headline(view)),
+    field("started", started(view)),
+    field("engine", livenessText(view.liveness)),
+    field("folder", displayPath(view.runDir)),
+    field("next", nextAction(view)),
+    field("inputs", inputLines(record.inputs, options.withInputs).join(`\n${" ".repeat(INDENT)}`)),
+    "",
+    ...stepTable(record, interrupted, options.allowed),
+  ];
+  if (Object.keys(record.outputs).length > 0) {
+    lines.push("", "outputs:");
+    for (const [name, value] of Object.entries(record.outputs)) lines.push(`  ${name} = ${oneLine(JSON.stringify(value))}`);
+  }
+  for (const note of view.notes) lines.push("", `note: ${note}`);
+  const advice = whatToDo(view, options.name);
+  if (advice.length > 0) lines.push("", ...advice);
+  return lines.join("\n");
+}
+
+const INDENT = 10;
+
+export function field(name: string, value: string): string {
+  return `${colors().dim(name.padEnd(INDENT))}${value}`;
+}
+
+/** `failed: publish failed on attempt 1: exit status 1   [EXIT_STATUS]`. */
+function headline({ record, interrupted }: CurrentView): string {
+  if (interrupted) return `${paintStatus("interrupted")}: it was cut off, nobody drives it`;
+  const { status, reason } = record;
+  if (reason === null) return paintStatus(status);
+  return `${paintStatus(status)}: ${oneLine(reason.message)}   ${colors().dim(`[${reason.code}]`)}`;
+}
+
+function started({ record, interrupted }: CurrentView): string {
+  const { startedAt, createdAt, updatedAt, endedAt } = record.volatile;
+  if (startedAt === null) return createdAt === null ? "not yet" : `not yet; created ${localTime(createdAt)}`;
+  const end = endedAt ?? (interrupted || record.status === "waiting" ? updatedAt : null);
+  if (end === null) return localTime(startedAt);
+  const word = endedAt === null ? "last event" : "ended";
+  return `${localTime(startedAt)}, ${word} after ${between(startedAt, end)}`;
+}
+
+function nextAction({ record, interrupted }: CurrentView): string {
+  if (!interrupted) return oneLine(record.nextExpectedAction);
+  const [first] = record.pointer;
+  if (first === undefined) return "wf resume ends the run";
+  return first.state === "running"
+    ? `wf resume settles attempt ${first.attempt} of ${first.step}, then goes on`
+    : `wf resume goes on with ${first.step}`;
+}
+
+function whatToDo(view: CurrentView, name: string): string[] {
+  const { reason, status } = view.record;
+  const run = shellWord(name);
+  const lines: string[] = [];
+  if (reason?.hint !== undefined) lines.push(indent(`hint:    ${oneLine(reason.hint)}`, ""));
+  if (status === "failed" && reason?.step !== undefined) lines.push(`logs:    wf logs ${run} ${shellWord(reason.step)}`);
+  const resume = resumeCommand(view, name);
+  if (resume !== null) lines.push(`resume:  ${resume}`);
+  if (view.liveness.state === "driven") lines.push(`follow:  wf progress ${run} --follow`, `stop:    wf cancel ${run}`);
+  return lines;
+}
+
+/** Described by `schemas/cli/status.schema.json`. */
+export function statusJson(view: CurrentView, options: StatusOptions): object {
+  const { record } = view;
+  const { createdAt, startedAt, updatedAt, endedAt } = record.volatile;
+  return {
+    runId: record.runId,
+    runDir: view.runDir,
+    legacy: false,
+    workflow: record.workflow,
+    status: record.status,
+    interrupted: view.interrupted,
+    reason: record.reason,
+    liveness: livenessJson(view.liveness),
+    pointer: record.pointer,
+    nextExpectedAction: record.nextExpectedAction,
+    steps: Object.fromEntries(
+      Object.entries(record.steps).map(([id, step]) => [
+        id,
+        { ...step, attemptsAllowed: options.allowed.get(id) ?? null },
+      ]),
+    ),
+    inputShape: inputShape(record.inputs),
+    inputs: options.withInputs ? openInputs(record.inputs) : null,
+    outputs: record.outputs,
+    iterations: record.iterations,
+    createdAt,
+    startedAt,
+    updatedAt,
+    endedAt,
+    resume: resumeCommand(view, options.name),
+    notes: view.notes,
+  };
+}

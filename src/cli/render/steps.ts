@@ -1,0 +1,61 @@
+import type { RunRecord, StepRecord } from "../../core/record.ts";
+import { oneLine, table } from "./text.ts";
+import { colors, paintStatus } from "./style.ts";
+
+/** Attempts a step may have each time it is entered, by step. */
+export type AttemptsAllowed = ReadonlyMap<string, number>;
+
+/** Whether the table says something that only the definition knows. */
+export function needsDefinition(record: RunRecord): boolean {
+  return Object.values(record.steps).some((step) => step.attempts > 1 || step.status === "retrying");
+}
+
+export function stepTable(record: RunRecord, interrupted: boolean, allowed: AttemptsAllowed): string[] {
+  const rows: (readonly [string, string])[] = [];
+  const statuses: string[] = [];
+  const blocked = isBlocked(record);
+  for (const [id, step] of Object.entries(record.steps)) {
+    const cutOff = interrupted && step.status === "running";
+    statuses.push(cutOff ? "interrupted" : step.status);
+    rows.push([id, cutOff ? `interrupted in attempt ${step.attempts}` : sentence(id, step, allowed, blocked)]);
+  }
+  return table([["STEP", "STATUS"], ...rows], (cell, row, column) => {
+    if (row === 0) return colors().dim(cell);
+    return column === 1 ? paintStatus(statuses[row - 1] ?? "", cell) : cell;
+  });
+}
+
+/** `passed on attempt 2 of 3`. */
+function sentence(id: string, step: StepRecord, allowed: AttemptsAllowed, blocked: boolean): string {
+  const of = attemptOf(step.attempts, allowed.get(id));
+  const error = step.error ? `: ${oneLine(step.error.message)}   [${step.error.code}]` : "";
+  switch (step.status) {
+    case "succeeded":
+      return `passed on attempt ${of}`;
+    case "failed":
+      return `failed on attempt ${of}${step.allowed ? ", as it may" : ""}${error}`;
+    case "skipped":
+      return `skipped${step.because === undefined ? "" : `: ${oneLine(step.because)}`}`;
+    case "running":
+      return `running, attempt ${of}`;
+    case "retrying":
+      return `to be tried again after attempt ${of}${error}`;
+    case "canceled":
+      return `canceled in attempt ${of}`;
+    case "waiting":
+      return `waiting, attempt ${of}`;
+    case "pending":
+      return blocked ? "not reached" : "pending";
+    default:
+      return step.status satisfies never;
+  }
+}
+
+function attemptOf(attempt: number, allowed: number | undefined): string {
+  return allowed !== undefined && allowed > 1 && attempt <= allowed ? `${attempt} of ${allowed}` : String(attempt);
+}
+
+/** What is pending in a run that has ended was not reached, and no longer will be without a resume. */
+function isBlocked(record: RunRecord): boolean {
+  return record.status === "failed" || record.status === "canceled" || record.status === "succeeded";
+}

@@ -1,0 +1,34 @@
+/** Ids of workflows and steps; folder names, so nothing that a file system could take amiss. */
+export const ID_PATTERN = /^[a-z][a-z0-9_-]{0,63}$/;
+
+/** Names of inputs and of outputs. */
+export const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+
+/** Names of environment variables. */
+export const VARIABLE_PATTERN = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+const MAX_LENGTH = 64;
+
+/** What is wrong with an id, as the end of a sentence; null if nothing is. */
+export function idFault(id: string): string | null {
+  if (ID_PATTERN.test(id)) return null;
+  return fault(id, /^[a-z]/, /^[a-z0-9_-]*$/, "a lower-case letter", "lower-case letters, digits, _ and -");
+}
+
+/** The same for the name of an input or output. */
+export function nameFault(name: string): string | null {
+  if (NAME_PATTERN.test(name)) return null;
+  return fault(name, /^[A-Za-z]/, /^[A-Za-z0-9_-]*$/, "a letter", "letters, digits, _ and -");
+}
+
+function fault(text: string, start: RegExp, all: RegExp, first: string, rest: string): string {
+  if (text === "") return "is empty";
+  if (!start.test(text)) return `must begin with ${first}`;
+  if (!all.test(text)) return `may hold only ${rest}`;
+  return `is ${text.length} characters long; at most ${MAX_LENGTH} are allowed`;
+}
+
+/** `("WF_V", ["inputs", "a-b"])` → `WF_V_INPUTS_A_B`. */
+export function variableName(prefix: string, segments: readonly string[]): string {
+  return `${prefix}_${segments.join("_").toUpperCase().replace(/[^A-Z0-9_]/g, "_")}`;
+}

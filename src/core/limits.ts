@@ -1,0 +1,22 @@
+/** Every bound of the engine and the run directory, with its unit. */
+
+/** A value longer than this reaches a step by a file: Linux allows 128 KiB for one string of an environment. */
+export const MAX_VARIABLE_BYTES = 96 * 1024;
+/** All values together; beyond it the largest go by file, since Linux allows about 2 MiB for all. */
+export const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
+/** What a step may write to `$WF_OUTPUT`. */
+export const MAX_OUTPUT_BYTES = 1024 * 1024;
+/** Between SIGTERM and SIGKILL, milliseconds. */
+export const GRACE_MS = 10_000;
+/** The snapshot is replaced at most this often while steps come and go, milliseconds. */
+export const SNAPSHOT_INTERVAL_MS = 250;
+/** … and takes at most this part of the time. */
+export const SNAPSHOT_SHARE = 0.05;
+/** A run shorter than this takes no heartbeat and watches no folder, milliseconds. */
+export const SETTLED_AFTER_MS = 700;
+/** How often `control/` is looked at beneath the watcher, milliseconds. */
+export const CONTROL_POLL_MS = 1000;
+/** After a hint that `control/` changed it is read at once, and again after this, milliseconds. */
+export const CONTROL_REREAD_MS = 80;
+/** An artifact up to this size is hashed in the engine's turn, a larger one beside it, bytes. */
+export const INLINE_HASH_BYTES = 1024 * 1024;

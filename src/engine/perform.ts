@@ -1,0 +1,230 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Action, StopReason } from "../core/decide.ts";
+import type { AttemptCause, Failure } from "../core/event.ts";
+import type { Json } from "../core/json.ts";
+import { GRACE_MS } from "../core/limits.ts";
+import { nodeAt, type StepNode } from "../core/state.ts";
+import { renderTemplate, TemplateError } from "../core/template.ts";
+import { readExit, watch } from "../process/adopt.ts";
+import type { LaunchedProcess, Launcher } from "../process/launcher.ts";
+import type { Stopper } from "../process/stop.ts";
+import { type PreparedCommand, PreparationError, prepareCommand } from "../steps/command.ts";
+import { type Environment, newCookie } from "../steps/environment.ts";
+import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
+import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
+import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
+import { recordEnd } from "./finish.ts";
+import type { Session } from "./session.ts";
+
+export interface PerformerParts {
+  readonly session: Session;
+  readonly launcher: Launcher;
+  readonly environment: Environment;
+  /** Cookies of the runs this one is a step of. */
+  readonly outerCookie: string | undefined;
+  onEnd(live: LiveAttempt, end: AttemptEnd): void;
+}
+
+/** Turns actions into effects, and effects into journal lines. */
+export class Performer {
+  readonly #parts: PerformerParts;
+  readonly #bySlot = new Map<number, number>();
+  /** Attempts whose process this engine waits for, by step index. */
+  readonly live = new Map<number, LiveAttempt & { stopTree(): Stopper; unwatch(): void }>();
+  /** Attempts started by this engine. */
+  started = 0;
+
+  constructor(parts: PerformerParts) {
+    this.#parts = parts;
+  }
+
+  perform(action: Action): void {
+    const { session } = this.#parts;
+    switch (action.do) {
+      case "start":
+        this.#start(nodeAt(session.state, action.index), action.cause, action.whenError);
+        break;
+      case "skip":
+        session.record({
+          event: "step_skipped",
+          step: nodeAt(session.state, action.index).step.id,
+          because: action.because,
+        });
+        break;
+      case "stop":
+        this.#stop(action.index, action.because);
+        break;
+      case "schedule_retry":
+        session.record({
+          event: "retry_scheduled",
+          step: nodeAt(session.state, action.index).step.id,
+          attempt: action.attempt,
+          because: action.because,
+          volatile: { notBefore: new Date(action.notBefore).toISOString() },
+        });
+        break;
+      case "transition":
+        session.record({ event: "transition", from: action.from, to: action.to, because: action.because });
+        break;
+      case "wait":
+        session.record({ event: "run_waiting", reason: action.reason });
+        break;
+      case "end":
+        this.#end(action);
+        break;
+      default:
+        action satisfies never;
+    }
+  }
+
+  /** An attempt of an earlier engine that still runs. */
+  adopt(live: LiveAttempt): void {
+    const { session, onEnd } = this.#parts;
+    const dir = attemptDir(session.places.runDir, live.step, live.attempt);
+    const watching = watch(dir, live.identity, (end) => {
+      onEnd(live, "died" in end && readExit(dir) === null ? { neverBegan: true } : end);
+    });
+    const stopTree = () => watching.stop({ graceMs: GRACE_MS });
+    this.live.set(live.index, Object.assign(live, { stopTree, unwatch: () => watching.close() }));
+  }
+
+  /** What the launcher calls when a command of this engine has ended. */
+  launchedEnded({ slot }: LaunchedProcess, end: AttemptEnd): void {
+    const index = this.#bySlot.get(slot);
+    this.#bySlot.delete(slot);
+    const live = index === undefined ? undefined : this.live.get(index);
+    if (live) this.#parts.onEnd(live, end);
+  }
+
+  /** The process of an attempt is gone; what it left is looked at next. */
+  ended(live: LiveAttempt): void {
+    this.live.delete(live.index);
+  }
+
+  /** The second signal: what is being stopped gets no more grace. */
+  killAll(): void {
+    for (const live of this.live.values()) live.stop?.killNow();
+  }
+
+  /** Leaves the steps alone: this engine goes, they stay. */
+  abandon(): void {
+    for (const live of this.live.values()) live.unwatch();
+  }
+
+  #start(node: StepNode, cause: AttemptCause, whenError: string | undefined): void {
+    const { session, launcher, environment, outerCookie } = this.#parts;
+    const { state, places } = session;
+    const attempt = node.attempts + 1;
+    const dir = attemptDir(places.runDir, node.step.id, attempt);
+    if (whenError !== undefined) {
+      this.#failAtOnce(node, attempt, cause, { code: "WHEN_ERROR", message: `when: ${whenError}` });
+      return;
+    }
+    const cookie = newCookie(state.runId, node.step.id, attempt, outerCookie);
+    let command: PreparedCommand;
+    try {
+      command = prepareCommand(state, places, node, attempt, environment, cookie);
+    } catch (error) {
+      if (!(error instanceof PreparationError)) throw error;
+      this.#failAtOnce(node, attempt, cause, error.failure);
+      return;
+    }
+    const launched = launcher.take();
+    if (launched === null) return;
+    makeAttempt(dir, command, node.step.workspaceMode === "attempt" ? command.cwd : null);
+    this.started += 1;
+    const { pid, startTime, bootId } = launched.identity;
+    session.record({
+      event: "attempt_started",
+      step: node.step.id,
+      attempt,
+      cause,
+      volatile: { process: { pid, startTime, bootId, cookie } },
+    });
+    this.#launch(node, attempt, launched, command, cookie);
+  }
+
+  #launch(node: StepNode, attempt: number, launched: LaunchedProcess, command: PreparedCommand, cookie: string): void {
+    const { session, launcher } = this.#parts;
+    const dir = attemptDir(session.places.runDir, node.step.id, attempt);
+    const identity = { ...launched.identity, cookie };
+    this.live.set(node.step.index, {
+      index: node.step.index,
+      step: node.step.id,
+      attempt,
+      identity,
+      adopted: false,
+      stopTree: () => launcher.stop(launched, { cookie, graceMs: GRACE_MS }),
+      unwatch: () => undefined,
+    });
+    this.#bySlot.set(launched.slot, node.step.index);
+    const argv = [...command.shell, join(dir, ATTEMPT_FILES.script)];
+    launcher.prepare(launched, { attemptDir: dir, cwd: command.cwd, argv, env: command.env });
+    session.afterCommit(() => launcher.open(launched));
+  }
+
+  /** An attempt that fails before a process is needed: it has a number, a record and a reason like any other. */
+  #failAtOnce(node: StepNode, attempt: number, cause: AttemptCause, error: Failure): void {
+    const { session } = this.#parts;
+    const dir = attemptDir(session.places.runDir, node.step.id, attempt);
+    rmSync(dir, { recursive: true, force: true });
+    mkdirSync(dir, { recursive: true });
+    this.started += 1;
+    session.record({ event: "attempt_started", step: node.step.id, attempt, cause });
+    const identity = { pid: 0, startTime: "", bootId: "", pidNamespace: "", host: "", machineId: "", cookie: "" };
+    const live = { index: node.step.index, step: node.step.id, attempt, identity, adopted: false };
+    recordEnd(session, live, { status: "failed", error });
+  }
+
+  #stop(index: number, because: StopReason): void {
+    const live = this.live.get(index);
+    if (!live || live.stop) return;
+    const dir = attemptDir(this.#parts.session.places.runDir, live.step, live.attempt);
+    // It has ended by itself, and is about to say so.
+    if (typeof readExit(dir) === "number") return;
+    const stopper = live.stopTree();
+    live.stop = { because, killNow: () => stopper.killNow() };
+  }
+
+  #end(action: Action & { do: "end" }): void {
+    const { session } = this.#parts;
+    const { status, reason } = action;
+    const outputs = status === "succeeded" ? this.#outputs() : {};
+    if (outputs instanceof TemplateError) {
+      const failure = { code: "RUN_OUTPUT_ERROR", message: `the run's outputs: ${outputs.message}` };
+      session.record({ event: "run_ended", status: "failed", reason: failure, outputs: {} });
+    } else session.record({ event: "run_ended", status, ...(reason && { reason }), outputs });
+  }
+
+  #outputs(): Record<string, Json> | TemplateError {
+    const { state, places } = this.#parts.session;
+    const templates = Object.entries(state.workflow.outputs);
+    const named = [...pathsOf(templates.map(([, template]) => template))].flatMap(({ segments }) => segments[1] ?? []);
+    const scope = { ...runScope(state, places), steps: stepScope(state, places, named) };
+    try {
+      return Object.fromEntries(templates.map(([name, template]) => [name, renderTemplate(template, scope)]));
+    } catch (error) {
+      if (error instanceof TemplateError) return error;
+      throw error;
+    }
+  }
+}
+
+/** A folder of this number that the journal does not know can not have run: its place is taken. */
+function makeAttempt(dir: string, command: PreparedCommand, work: string | null): void {
+  try {
+    mkdirSync(dir);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") rmSync(dir, { recursive: true });
+    else if (code !== "ENOENT") throw error;
+    else mkdirSync(dirname(dir), { recursive: true });
+    mkdirSync(dir);
+  }
+  writeFileSync(join(dir, ATTEMPT_FILES.script), command.script);
+  for (const folder of command.folders) mkdirSync(folder, { recursive: true });
+  if (work !== null) mkdirSync(work, { recursive: true });
+  if (command.values.size > 0) mkdirSync(join(dir, ATTEMPT_FILES.values));
+  for (const [name, value] of command.values) writeFileSync(join(dir, ATTEMPT_FILES.values, name), value);
+}

@@ -1,0 +1,208 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, isAbsolute, join, resolve } from "node:path";
+import type { JournalLine, RunOptions } from "../core/event.ts";
+import { foldAll } from "../core/fold.ts";
+import { WfError } from "../core/problem.ts";
+import type { Workflow } from "../core/workflow.ts";
+import { readRun, readSnapshotIfCurrent } from "../store/open-run.ts";
+import { Journal } from "../store/journal.ts";
+import { RUN_FILES } from "../store/layout.ts";
+import { claim } from "../store/lock.ts";
+import { recoverJournal } from "../store/recover.ts";
+import { VERSION } from "../system/version.ts";
+import type { DriveOptions, Outcome, ResumeRequest } from "./api.ts";
+import { Clock } from "./clock.ts";
+import { driveAndRelease, letGo, rememberingAttempt } from "./conclude.ts";
+import { takeRequests } from "./control.ts";
+import { parseWorkflow, sha256 } from "./load.ts";
+import { raiseLimits, requireUnspent } from "./raise-limits.ts";
+import { repairRecords } from "./repair.ts";
+import { Session } from "./session.ts";
+import { engineStarted, requireStep } from "./start.ts";
+
+/**
+ * Goes on with a run from its journal. A run that has succeeded is left as it is. Raises `WfError`: 2 (wrong state,
+ * spent limit, no project; nothing was written), 4 (driven by another engine), 5 (damaged), 6.
+ */
+export function resume(request: ResumeRequest): Promise<Outcome> {
+  return goOn(request, "resume");
+}
+
+/** Performs one attempt of one step, and stops. What is open is settled first, what is to be skipped is skipped. */
+export function executeNext(request: ResumeRequest): Promise<Outcome> {
+  return goOn(request, "next");
+}
+
+async function goOn(request: ResumeRequest, how: "resume" | "next"): Promise<Outcome> {
+  const runDir = resolve(request.runDir);
+  const finished = request.from === undefined ? readSnapshotIfCurrent(runDir) : null;
+  if (finished?.status === "succeeded") return { runDir, record: finished, signal: null };
+  const checked = checkResume(runDir, request);
+  const { observer, last } = rememberingAttempt(request.observer);
+  const options: DriveOptions = { ...request, observer };
+  const session = await reopen(runDir, checked, options);
+  let settleOnly = false;
+  try {
+    requireUnspent(session.state, checked.limits);
+    if (session.state.status === "succeeded" && request.from === undefined) return leaveAsItIs(session);
+    // What was cut off is settled first: `--from` sends back only what has ended.
+    settleOnly = request.from !== undefined && session.state.running.size > 0;
+    if (checked.sourceChanged) session.note(checked.sourceChanged);
+    session.record({
+      ...engineStarted(how, checked.project),
+      ...(request.from !== undefined && !settleOnly && { from: request.from }),
+      ...(Object.keys(checked.limits).length > 0 && { limits: checked.limits }),
+    });
+    session.commit();
+  } catch (error) {
+    letGo(session);
+    throw error;
+  }
+  if (settleOnly) {
+    await driveAndRelease(session, { ...options, attempts: 0 });
+    return goOn(request, how);
+  }
+  const outcome = await driveAndRelease(session, how === "next" ? { ...options, attempts: 1 } : options);
+  if (outcome.moreRequests) return attendRequests(outcome, options);
+  const attempt = last();
+  return attempt ? { ...outcome, attempt } : outcome;
+}
+
+/**
+ * Claims a run once more for requests that came when its engine had already let go: a cancel of a run that waits is
+ * carried out, everything else is refused.
+ */
+export async function attendRequests(outcome: Outcome, options: DriveOptions): Promise<Outcome> {
+  const { runDir } = outcome;
+  const checked = checkResume(runDir, { runDir });
+  const session = await reopen(runDir, checked, options);
+  if (session.state.status === "waiting") session.record(engineStarted("resume", checked.project));
+  takeRequests(session);
+  if (session.state.cancel === null && session.state.status === "running") {
+    session.record({ event: "run_waiting", reason: outcome.record.reason ?? { code: "PAUSED", message: "paused" } });
+  }
+  session.commit();
+  if (session.state.status === "running") return driveAndRelease(session, options);
+  session.writeSnapshot();
+  const record = session.toRecord();
+  letGo(session);
+  return { ...outcome, record };
+}
+
+interface CheckedResume {
+  readonly workflow: Workflow;
+  readonly project: string;
+  readonly limits: ReturnType<typeof raiseLimits>;
+  readonly sourceChanged: string | null;
+  readonly durability: RunOptions["durability"];
+}
+
+/** Everything that can be refused before anything is written. */
+function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
+  const reading = readRun(runDir);
+  if (reading.kind === "legacy") {
+    throw new WfError({
+      code: "LEGACY_RUN",
+      message: `run '${reading.record.runId}' can not be resumed: it was written before inputs and a journal were recorded`,
+      hint: "start it anew with wf run",
+    });
+  }
+  const { definition, lines } = reading;
+  const created = lines[0];
+  if (created?.event !== "run_created") throw damaged(runDir, "its journal does not begin with run_created");
+  if (sha256(definition) !== created.workflow.sha256) {
+    throw damaged(runDir, `${RUN_FILES.definition} is not the one that the run was created with`);
+  }
+  const workflow = parseWorkflow(join(runDir, RUN_FILES.definition), definition, created.workflow.id);
+  if (request.from !== undefined) requireStep(workflow, request.from, "--from");
+  if (request.until !== undefined) requireStep(workflow, request.until, "--until");
+  const project = projectOf(runDir, created, request.project);
+  return {
+    workflow,
+    project,
+    limits: raiseLimits(request.limits ?? {}),
+    sourceChanged: sourceChanged(project, created),
+    durability: created.options.durability,
+  };
+}
+
+async function reopen(runDir: string, checked: CheckedResume, options: DriveOptions): Promise<Session> {
+  const observer = options.observer ?? {};
+  const clock = new Clock();
+  const held = await claim(runDir, {
+    version: VERSION,
+    onWaiting: (owner, ms) =>
+      observer.note?.(`process ${owner.pid} on ${owner.host} may still drive it; taking over if it is silent for ${ms / 1000} s`),
+  });
+  try {
+    const { durability } = checked;
+    const recovered = recoverJournal(runDir, { durability });
+    if (recovered.cut) {
+      observer.note?.(`${recovered.cut.bytes} bytes at the end of the journal were torn (${recovered.cut.what}); kept in ${recovered.cut.file}`);
+    }
+    const state = foldAll(checked.workflow, recovered.lines);
+    const { seq, length } = recovered;
+    const journal = Journal.open(runDir, { seq, epoch: held.epoch, run: state.runId, length, durability });
+    const places = { runDir, project: checked.project };
+    repairRecords(runDir, state, recovered.lines);
+    return new Session({ places, state, claim: held, clock, journal, observer });
+  } catch (error) {
+    held.release();
+    throw error;
+  }
+}
+
+/** Only the snapshot may lag behind a run that has ended. */
+function leaveAsItIs(session: Session): Outcome {
+  takeRequests(session);
+  session.commit();
+  session.writeSnapshot();
+  const record = session.toRecord();
+  letGo(session);
+  return { runDir: session.places.runDir, record, signal: null };
+}
+
+type Created = JournalLine & { event: "run_created" };
+
+/** `--project`, else the way from the run, else the recorded folder. */
+function projectOf(runDir: string, { volatile, workflow }: Created, given: string | undefined): string {
+  if (given !== undefined) {
+    if (existsSync(given)) return resolve(given);
+    throw new WfError({ code: "PROJECT_NOT_FOUND", message: `--project: there is no folder ${given}` });
+  }
+  if (volatile.projectFromRun !== undefined) {
+    const near = resolve(runDir, volatile.projectFromRun);
+    // A run that was copied elsewhere would otherwise take whatever folder lies above it for its project.
+    if (near === volatile.project || existsSync(sourcePath(near, workflow.source))) return near;
+  }
+  if (existsSync(volatile.project)) return volatile.project;
+  throw new WfError({
+    code: "PROJECT_NOT_FOUND",
+    message: `the project folder of run '${basename(runDir)}' is not here: ${volatile.project}`,
+    hint: "name it with --project",
+  });
+}
+
+function sourcePath(project: string, source: string): string {
+  const path = source.replace(/^project:/, "");
+  return isAbsolute(path) ? path : join(project, path);
+}
+
+/** A run goes on with its own copy of the definition; that the file has changed since is worth saying. */
+function sourceChanged(project: string, { workflow }: Created): string | null {
+  const path = sourcePath(project, workflow.source);
+  try {
+    if (sha256(readFileSync(path)) === workflow.sha256) return null;
+    return `${path} has changed since the run was created; the run goes on with its copy`;
+  } catch {
+    return `${path} is not there any more; the run goes on with its copy`;
+  }
+}
+
+function damaged(runDir: string, what: string): WfError {
+  return new WfError({
+    code: "RUN_DAMAGED",
+    message: `run '${basename(runDir)}' is damaged: ${what}`,
+    hint: "restore it from a copy, or start a new run",
+  });
+}

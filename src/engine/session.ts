@@ -1,0 +1,123 @@
+import { fold } from "../core/fold.ts";
+import type { AttemptRecord, JournalLine, RunEvent } from "../core/event.ts";
+import { SNAPSHOT_INTERVAL_MS, SNAPSHOT_SHARE } from "../core/limits.ts";
+import { type RunRecord, toRecord } from "../core/record.ts";
+import type { RunState } from "../core/state.ts";
+import type { Places } from "../steps/scope.ts";
+import { replaceFile } from "../store/atomic-file.ts";
+import type { Claim } from "../store/claim.ts";
+import type { Journal } from "../store/journal.ts";
+import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
+import { formatRecord } from "../store/record-text.ts";
+import { writeSnapshot } from "../store/snapshot.ts";
+import { join } from "node:path";
+import type { Observer } from "./api.ts";
+import type { Clock } from "./clock.ts";
+
+/**
+ * A run that this process drives: the claim, the journal, and the state folded from it. What happens is recorded,
+ * which folds it, and counts with the commit at the end of the turn; only then is it told or acted on.
+ */
+export class Session {
+  readonly places: Places;
+  readonly state: RunState;
+  readonly claim: Claim;
+  readonly clock: Clock;
+  readonly #journal: Journal;
+  readonly #observer: Observer;
+  #lines: JournalLine[] = [];
+  #afterCommit: (() => void)[] = [];
+  #snapshotSeq = 0;
+  #snapshotAt = Number.NEGATIVE_INFINITY;
+  #snapshotCost = 0;
+
+  constructor(parts: {
+    places: Places;
+    state: RunState;
+    claim: Claim;
+    clock: Clock;
+    journal: Journal;
+    observer: Observer;
+  }) {
+    this.places = parts.places;
+    this.state = parts.state;
+    this.claim = parts.claim;
+    this.clock = parts.clock;
+    this.#journal = parts.journal;
+    this.#observer = parts.observer;
+  }
+
+  get sync(): boolean {
+    return this.state.options.durability === "power";
+  }
+
+  record(event: RunEvent): JournalLine {
+    const line = this.#journal.append(event, new Date(this.clock.now()));
+    fold(this.state, line);
+    this.#lines.push(line);
+    return line;
+  }
+
+  /** What may be done only once all that is recorded so far is durable. */
+  afterCommit(effect: () => void): void {
+    this.#afterCommit.push(effect);
+  }
+
+  /** Makes the turn durable, then lets its effects happen. After an error nothing of it counts. */
+  commit(): void {
+    this.#journal.commit();
+    const lines = this.#lines;
+    const effects = this.#afterCommit;
+    this.#lines = [];
+    this.#afterCommit = [];
+    for (const effect of effects) effect();
+    for (const line of lines) {
+      if (line.event === "attempt_ended") this.writeAttempt(line.record);
+      this.#observer.event?.(line, this.state);
+    }
+    if (lines.some(isMilestone)) this.writeSnapshot();
+  }
+
+  note(sentence: string): void {
+    this.#observer.note?.(sentence);
+  }
+
+  writeAttempt(record: AttemptRecord): void {
+    const path = join(attemptDir(this.places.runDir, record.step, record.attempt), ATTEMPT_FILES.record);
+    replaceFile(path, formatRecord(record), { sync: false });
+  }
+
+  /** Milliseconds until `run.json` should say what it does not say yet; null if it says all. */
+  snapshotDueIn(): number | null {
+    if (this.#snapshotSeq === this.state.seq) return null;
+    const pause = Math.max(SNAPSHOT_INTERVAL_MS, this.#snapshotCost / SNAPSHOT_SHARE);
+    return Math.max(0, this.#snapshotAt + pause - performance.now());
+  }
+
+  writeSnapshot(): void {
+    const began = performance.now();
+    writeSnapshot(this.places.runDir, this.toRecord(), { sync: this.sync });
+    this.#snapshotSeq = this.state.seq;
+    this.#snapshotAt = performance.now();
+    this.#snapshotCost = this.#snapshotAt - began;
+  }
+
+  toRecord(): RunRecord {
+    return toRecord(this.state, this.#journal.length);
+  }
+
+  /** What `run.json` says already, when it was written by somebody else. */
+  snapshotIsCurrent(): void {
+    this.#snapshotSeq = this.state.seq;
+    this.#snapshotAt = performance.now();
+  }
+
+  close(): void {
+    this.#journal.close();
+  }
+}
+
+/** A start, a wait or an end is in `run.json` at once. */
+function isMilestone({ event }: JournalLine): boolean {
+  return event === "engine_started" || event === "run_waiting" || event === "run_ended";
+}

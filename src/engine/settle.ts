@@ -1,0 +1,72 @@
+import type { Failure } from "../core/event.ts";
+import { nodeAt } from "../core/state.ts";
+import { inspect } from "../process/adopt.ts";
+import { endLeftovers } from "../process/stop.ts";
+import { attemptDir } from "../store/layout.ts";
+import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
+import { INTERRUPTED, recordEnd } from "./finish.ts";
+import type { Performer } from "./perform.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Every attempt that an earlier engine started and whose end is not in the journal: its result is taken, it is
+ * adopted, or it counts as interrupted, or as not run.
+ */
+export async function settleOpenAttempts(
+  session: Session,
+  performer: Performer,
+  onEnd: (live: LiveAttempt, end: AttemptEnd) => void,
+): Promise<void> {
+  const { state, places } = session;
+  for (const index of [...state.running]) {
+    const { step, state: at } = nodeAt(state, index);
+    if (at.status !== "running") continue;
+    const { attempt, process: identity } = at;
+    if (identity === null) {
+      // It was about to fail before a process was needed; the next engine comes to the same.
+      recordEnd(session, { index, step: step.id, attempt, identity: NOBODY, adopted: true }, { status: "not_run" });
+      continue;
+    }
+    const live: LiveAttempt = { index, step: step.id, attempt, identity, adopted: true };
+    const adopted = () => session.record({ event: "attempt_adopted", step: step.id, attempt });
+    const interrupted = (error: Failure) => recordEnd(session, live, { status: "interrupted", error });
+    const found = inspect(attemptDir(places.runDir, step.id, attempt), identity);
+    switch (found.found) {
+      case "exited":
+        await endLeftovers(identity);
+        adopted();
+        onEnd(live, { exitCode: found.exitCode });
+        break;
+      case "alive":
+        adopted();
+        performer.adopt(live);
+        break;
+      case "never_began":
+        onEnd(live, { neverBegan: true });
+        break;
+      case "lost":
+        await endLeftovers(identity);
+        interrupted(INTERRUPTED);
+        break;
+      case "rebooted":
+        interrupted({ code: "INTERRUPTED", message: "the machine was restarted while it ran" });
+        break;
+      case "foreign":
+        if (found.exitCode === null) interrupted(UNVERIFIABLE);
+        else {
+          adopted();
+          onEnd(live, { exitCode: found.exitCode });
+        }
+        break;
+      default:
+        found satisfies never;
+    }
+  }
+}
+
+const UNVERIFIABLE: Failure = {
+  code: "INTERRUPTED",
+  message: "it was started on another host or in another container, and left no exit status; it can not be verified",
+};
+
+const NOBODY = { pid: 0, startTime: "", bootId: "", pidNamespace: "", host: "", machineId: "", cookie: "" };

@@ -1,0 +1,163 @@
+import { randomInt } from "node:crypto";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import type { EffectiveLimits, RunEvent } from "../core/event.ts";
+import { foldAll } from "../core/fold.ts";
+import type { Json } from "../core/json.ts";
+import { WfError } from "../core/problem.ts";
+import { toRecord } from "../core/record.ts";
+import type { Limits, Workflow } from "../core/workflow.ts";
+import { resolveInputs } from "../language/inputs.ts";
+import { createRun } from "../store/create-run.ts";
+import { Journal } from "../store/journal.ts";
+import { RUN_FILES } from "../store/layout.ts";
+import { removeDeadCreating } from "../store/runs-dir.ts";
+import { gitState } from "../system/git.ts";
+import { ownIdentity } from "../system/identity.ts";
+import { findProject } from "../system/project.ts";
+import { VERSION } from "../system/version.ts";
+import type { DriveOptions, Outcome, StartRequest } from "./api.ts";
+import { Clock } from "./clock.ts";
+import { driveAndRelease, rememberingAttempt } from "./conclude.ts";
+import { type LoadedFile, loadFile } from "./load.ts";
+import { attendRequests } from "./resume.ts";
+import { Session } from "./session.ts";
+
+/** A start of which everything is checked and nothing is written. */
+export interface CheckedStart {
+  readonly file: string;
+  readonly loaded: LoadedFile;
+  readonly inputs: Readonly<Record<string, Json>>;
+  readonly project: string;
+  readonly runsDir: string;
+}
+
+/**
+ * Creates a run and drives it until it has ended or waits. Raises `WfError`: with exit code 2 nothing was written;
+ * with 6 the run, if it exists, can be resumed.
+ */
+export async function start(request: StartRequest): Promise<Outcome> {
+  const checked = await checkStart(request);
+  const { observer, last } = rememberingAttempt(request.observer);
+  const session = await create(request, checked);
+  observer.created?.({ runId: session.state.runId, runDir: session.places.runDir });
+  const options: DriveOptions = { ...request, observer };
+  const outcome = await driveAndRelease(session, options);
+  if (outcome.moreRequests) return attendRequests(outcome, options);
+  const attempt = last();
+  return attempt ? { ...outcome, attempt } : outcome;
+}
+
+/** Checks the file, the inputs and the options. Raises all problems of the first of them that has any. */
+export async function checkStart(request: StartRequest): Promise<CheckedStart> {
+  const loaded = loadFile(request.file, request.workflowId);
+  const resolved = await resolveInputs(loaded.workflow, request.inputs);
+  if (!resolved.ok) throw new WfError(resolved.problems);
+  const { until, runId } = request;
+  if (until !== undefined) requireStep(loaded.workflow, until, "--until");
+  if (runId !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(runId)) {
+    const message = `'${runId}' can not be a run's id`;
+    throw new WfError({ code: "BAD_RUN_ID", message, hint: "letters, digits, '.', '_' and '-', at most 128" });
+  }
+  const project = findProject(dirname(resolve(request.file)));
+  const runsDir = resolve(request.runsDir ?? process.env.WF_RUNS_DIR ?? join(project, ".wf", "runs"));
+  return { file: resolve(request.file), loaded, inputs: resolved.inputs, project, runsDir };
+}
+
+export function requireStep(workflow: Workflow, step: string, option: string): void {
+  if (workflow.steps.some(({ id }) => id === step)) return;
+  const ids = workflow.steps.slice(0, 20).map(({ id }) => id);
+  const more = workflow.steps.length > ids.length ? ", …" : "";
+  throw new WfError({
+    code: "STEP_NOT_FOUND",
+    message: `${option}: the workflow ${workflow.id} has no step ${step}`,
+    hint: `its steps: ${ids.join(", ")}${more}`,
+  });
+}
+
+async function create(request: StartRequest, checked: CheckedStart): Promise<Session> {
+  const { loaded, project, runsDir } = checked;
+  const { workflow } = loaded;
+  const clock = new Clock();
+  const git = await gitState(project);
+  removeDeadCreating(runsDir);
+  const durability = request.durability ?? "power";
+  const build = (runId: string) => {
+    const lines = firstLines(request, checked, git, join(runsDir, runId));
+    return createRun(runsDir, runId, {
+      definition: loaded.bytes,
+      firstLines: lines,
+      snapshot: (written, bytes) => toRecord(foldAll(workflow, written), bytes),
+      durability,
+      at: new Date(clock.now()),
+      version: VERSION,
+    });
+  };
+  const runId = request.runId ?? newRunId(workflow.id, new Date(clock.now()));
+  const made = build(runId);
+  const state = foldAll(workflow, made.lines);
+  const { runDir, claim, seq, length } = made;
+  const journal = Journal.open(runDir, { seq, epoch: claim.epoch, run: runId, length, durability });
+  const places = { runDir, project };
+  const observer = request.observer ?? {};
+  const session = new Session({ places, state, claim, clock, journal, observer });
+  session.snapshotIsCurrent();
+  for (const line of made.lines) observer.event?.(line, state);
+  return session;
+}
+
+/** `run_created`, what was clamped, and the first `engine_started`: a run on disk always has an engine that drove it. */
+function firstLines(
+  request: StartRequest,
+  { file, loaded, inputs, project }: CheckedStart,
+  git: { commit: string; dirty: boolean } | null,
+  runDir: string,
+): RunEvent[] {
+  const { workflow, sha256 } = loaded;
+  const source = `project:${relative(project, file)}`;
+  const back = relative(runDir, project);
+  const inside = !relative(project, runDir).startsWith("..") && !isAbsolute(back);
+  const clamped = workflow.steps.flatMap((step): RunEvent[] => {
+    if (step.timeoutClampedFromMs === undefined || step.timeoutMs === undefined) return [];
+    const { timeoutClampedFromMs: from, timeoutMs: to } = step;
+    return [{ event: "limit_clamped", step: step.id, limit: "timeout_ms", from, to }];
+  });
+  return [
+    {
+      event: "run_created",
+      format: "wf.run/1",
+      workflow: { id: workflow.id, file: RUN_FILES.definition, sha256, source },
+      inputs,
+      limits: effectiveLimits(workflow.limits, request.maxParallel),
+      options: { durability: request.durability ?? "power", ...(request.keepGoing && { keep_going: true }) },
+      volatile: { project, ...(inside && { projectFromRun: back }), ...(git && { git }) },
+    },
+    ...clamped,
+    engineStarted("start", project),
+  ];
+}
+
+export function engineStarted(how: "start" | "resume" | "next", project: string): RunEvent & { event: "engine_started" } {
+  const { pid, host, machineId, pidNamespace } = ownIdentity();
+  return {
+    event: "engine_started",
+    how,
+    version: VERSION,
+    volatile: { pid, host, machineId, pidNamespace, project },
+  };
+}
+
+function effectiveLimits(limits: Limits, maxParallel: number | undefined): EffectiveLimits {
+  const max_parallel = maxParallel ?? limits.maxParallel;
+  return {
+    max_total_iterations: limits.maxTotalIterations,
+    ...(limits.runTimeoutMs !== undefined && { run_timeout_ms: limits.runTimeoutMs }),
+    ...(max_parallel !== undefined && { max_parallel }),
+  };
+}
+
+/** `<date>-<time>-<workflow>-<4 letters>`, in UTC. */
+function newRunId(workflow: string, now: Date): string {
+  const [date = "", time = ""] = now.toISOString().replace(/[-:]/g, "").split(/[T.]/);
+  const letters = Array.from({ length: 4 }, () => "abcdefghijkmnpqrstuvwxyz23456789"[randomInt(32)]).join("");
+  return `${date}-${time}-${workflow}-${letters}`;
+}

@@ -1,0 +1,57 @@
+import type { RetryPolicy } from "../core/workflow.ts";
+import { readSeconds, type WorkflowLimits } from "./limits.ts";
+import type { MapNode } from "./node.ts";
+import { checkKeys, type Reader } from "./read.ts";
+
+const RETRY_KEYS = { what: "`retry`", known: ["max", "delay", "backoff", "max_delay"] };
+const STEP_LIMIT_KEYS = {
+  what: "a step's `limits`",
+  known: ["timeout_seconds", "max_retries"],
+  unsupported: ["max_tokens", "max_cost_usd"],
+};
+
+const DEFAULT_MAX_DELAY_MS = 3_600_000;
+
+export interface StepTiming {
+  readonly timeoutMs?: number;
+  readonly timeoutClampedFromMs?: number;
+  readonly retry: RetryPolicy;
+}
+
+/** `timeout`, `retry` and their older spellings under `limits`. */
+export function readTiming(step: MapNode, inherited: WorkflowLimits, reader: Reader): StepTiming {
+  const limitsNode = step.entries.get("limits")?.value;
+  const limits = limitsNode ? reader.map(limitsNode, "`limits`") : null;
+  if (limits) checkKeys(limits, STEP_LIMIT_KEYS, reader.problems);
+  return { ...readTimeout(step, limits, inherited, reader), retry: readRetry(step, limits, inherited, reader) };
+}
+
+function readTimeout(step: MapNode, limits: MapNode | null, inherited: WorkflowLimits, reader: Reader): Omit<StepTiming, "retry"> {
+  const older = limits?.entries.get("timeout_seconds");
+  const entry = reader.oneOf(step, "timeout", older, "limits.timeout_seconds");
+  let own: number | null = null;
+  if (entry === older) own = readSeconds(older?.value, "timeout_seconds", reader);
+  else own = reader.duration(entry?.value, "`timeout`");
+  const wanted = own ?? inherited.stepTimeoutMs;
+  const most = inherited.maxStepTimeoutMs;
+  if (wanted === undefined) return most === undefined ? {} : { timeoutMs: most };
+  if (most === undefined || wanted <= most) return { timeoutMs: wanted };
+  return { timeoutMs: most, timeoutClampedFromMs: wanted };
+}
+
+function readRetry(step: MapNode, limits: MapNode | null, inherited: WorkflowLimits, reader: Reader): RetryPolicy {
+  const node = step.entries.get("retry")?.value;
+  const retry = node ? reader.map(node, "`retry`", "write `retry: { max: 2 }`") : null;
+  if (retry) checkKeys(retry, RETRY_KEYS, reader.problems);
+  const get = (key: string) => retry?.entries.get(key)?.value;
+  const older = limits?.entries.get("max_retries");
+  const max = retry ? reader.oneOf(retry, "max", older, "limits.max_retries") : older;
+  const delayMs = reader.duration(get("delay"), "`delay`", "zero") ?? 0;
+  const maxDelayMs = reader.duration(get("max_delay"), "`max_delay`", "zero") ?? Math.max(DEFAULT_MAX_DELAY_MS, delayMs);
+  return {
+    max: reader.integer(max?.value, max === older ? "`max_retries`" : "`max`", 0) ?? inherited.maxRetries ?? 0,
+    delayMs,
+    backoff: reader.number(get("backoff"), "`backoff`", 1) ?? 1,
+    maxDelayMs,
+  };
+}

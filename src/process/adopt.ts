@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ProcessIdentity } from "../core/event.ts";
+import { isAlive, ownIdentity } from "../system/identity.ts";
+import { endLeftovers, type Stopper, stopTree } from "./stop.ts";
+import { WRAPPER_FILES } from "./wrapper.ts";
+
+/** What a later engine finds of an attempt that was started and has not ended. */
+export type Found =
+  | { readonly found: "exited"; readonly exitCode: number }
+  | { readonly found: "alive" }
+  | { readonly found: "never_began" }
+  /** It began, and nothing says how it ended. */
+  | { readonly found: "lost" }
+  /** Whatever `exit` says: after a power cut it need not be true. */
+  | { readonly found: "rebooted" }
+  /** Another host or pid namespace: nobody here can tell whether it still runs. */
+  | { readonly found: "foreign"; readonly exitCode: number | null };
+
+/** How a command ended, once nothing of its group is left. */
+export type ProcessEnd =
+  | { readonly exitCode: number }
+  /** Its wrapper was killed: nobody knows how far the command came. */
+  | { readonly died: true }
+  | { readonly error: string };
+
+const WATCH_MS = 50;
+
+export function inspect(attemptDir: string, identity: ProcessIdentity): Found {
+  const life = lifeOf(identity);
+  if (life === "rebooted") return { found: "rebooted" };
+  // After the look at the process: what it wrote before it died is there by now.
+  const mark = readExit(attemptDir);
+  const exitCode = typeof mark === "number" ? mark : null;
+  if (life === "foreign") return { found: "foreign", exitCode };
+  if (exitCode !== null) return { found: "exited", exitCode };
+  if (life === "alive") return { found: "alive" };
+  return mark === "began" ? { found: "lost" } : { found: "never_began" };
+}
+
+/** The status in `exit`; `began` if it holds none, null if the command never began. */
+export function readExit(attemptDir: string): number | "began" | null {
+  let text: string;
+  try {
+    text = readFileSync(join(attemptDir, WRAPPER_FILES.exit), "latin1");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+  return /^\d{1,3}\n$/.test(text) ? Number(text) : "began";
+}
+
+export interface Watch {
+  /** Stops the step's tree; its end is reported as ever. */
+  stop(options: { readonly graceMs: number }): Stopper;
+  /** Looks no more; the step goes on. */
+  close(): void;
+}
+
+/** Waits for a wrapper that is not our child, and then for its group; what is left in that is ended. */
+export function watch(
+  attemptDir: string,
+  identity: ProcessIdentity,
+  onEnd: (end: ProcessEnd) => void,
+): Watch {
+  let closed = false;
+  let stopper: Stopper | undefined;
+  const settle = async (): Promise<ProcessEnd> => {
+    const exited = typeof readExit(attemptDir) === "number";
+    await (stopper?.done ?? endLeftovers(exited ? { ...identity, cookie: "" } : identity));
+    const mark = readExit(attemptDir);
+    return typeof mark === "number" ? { exitCode: mark } : { died: true };
+  };
+  const report = (end: ProcessEnd) => {
+    if (!closed) onEnd(end);
+  };
+  const look = () => {
+    if (lifeOf(identity) === "alive" && typeof readExit(attemptDir) !== "number") return;
+    clearInterval(timer);
+    settle().then(report, (error: Error) => report({ error: error.message }));
+  };
+  const timer = setInterval(() => {
+    try {
+      look();
+    } catch (error) {
+      clearInterval(timer);
+      report({ error: (error as Error).message });
+    }
+  }, WATCH_MS);
+  return {
+    stop: (options) => {
+      stopper ??= stopTree(identity, options);
+      return stopper;
+    },
+    close: () => {
+      closed = true;
+      clearInterval(timer);
+    },
+  };
+}
+
+function lifeOf(identity: ProcessIdentity): "alive" | "dead" | "rebooted" | "foreign" {
+  const self = ownIdentity();
+  const sameBoot = identity.bootId !== "" && identity.bootId === self.bootId;
+  const alive = isAlive(identity, self);
+  if (!sameBoot) return alive === "dead" ? "rebooted" : "foreign";
+  if (identity.pidNamespace !== self.pidNamespace) return "foreign";
+  return alive === "dead" ? "dead" : "alive";
+}

@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import type { Environment } from "./environment.ts";
+import { type Gate, type GateSource, type GateSourceEvents, ignoreErrors, onLines } from "./gate-source.ts";
+import { HELPER_READY, helperScript } from "./wrapper.ts";
+
+const CLOSE_MS = 2000;
+
+interface Slot {
+  readonly channel: Socket;
+  state: "free" | "asked" | "taken" | "retired";
+  gate: Gate | undefined;
+}
+
+/**
+ * A long-lived `bash` that forks the wrappers: Node's own `spawn` costs many times as much, and the more the
+ * larger the engine is. It is the leader of its own session, so that the terminal's signals reach no step.
+ */
+export class Helper implements GateSource {
+  readonly #process: ChildProcess;
+  readonly #slots: Slot[];
+  readonly #events: GateSourceEvents;
+  readonly #exited: Promise<void>;
+  #gone = false;
+
+  constructor(bash: string, env: Environment, slots: number, events: GateSourceEvents) {
+    this.#events = events;
+    this.#process = spawn(bash, ["--norc", "--noprofile", "-c", helperScript(slots), "wf"], {
+      detached: true,
+      cwd: "/",
+      env: { ...env, LC_ALL: "C" },
+      stdio: ["pipe", "pipe", "ignore", ...Array<"pipe">(slots).fill("pipe")],
+    });
+    this.#exited = new Promise((resolve) => {
+      this.#process.once("exit", () => resolve());
+      this.#process.once("error", () => resolve());
+    });
+    void this.#exited.then(() => this.#lose("it ended"));
+    this.#slots = this.#process.stdio.slice(3).map((channel) => this.#slot(channel as Socket));
+    const { stdin, stdout } = this.#process;
+    if (stdin === null || stdout === null) return;
+    ignoreErrors(stdin);
+    ignoreErrors(stdout);
+    onLines(stdout, (line) => this.#answer(line));
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  get room(): number {
+    return this.#gone ? 0 : this.#slots.filter((slot) => slot.state === "free").length;
+  }
+
+  request(): void {
+    const index = this.#slots.findIndex((slot) => slot.state === "free");
+    const slot = this.#slots[index];
+    if (slot === undefined || this.#gone) return;
+    slot.state = "asked";
+    this.#process.stdin?.write(`${index}\n`);
+  }
+
+  retire(): void {
+    this.#lose("it has no channel left");
+  }
+
+  async close(): Promise<void> {
+    this.#gone = true;
+    for (const slot of this.#slots) slot.channel.destroy();
+    this.#process.stdin?.end();
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), CLOSE_MS);
+    await this.#exited;
+    clearTimeout(timer);
+    this.#process.stdout?.destroy();
+  }
+
+  #slot(channel: Socket): Slot {
+    const slot: Slot = { channel, state: "free", gate: undefined };
+    ignoreErrors(channel);
+    onLines(channel, (line) => slot.gate?.onLine(line));
+    channel.once("close", () => {
+      slot.state = "retired";
+      slot.gate?.onClose();
+    });
+    return slot;
+  }
+
+  #answer(line: string): void {
+    if (line === HELPER_READY) return;
+    const [index, pid] = line.split(" ").map(Number);
+    const slot = this.#slots[index as number];
+    if (slot?.state !== "asked" || !pid || this.#gone) return;
+    slot.state = "taken";
+    slot.gate = this.#gate(slot, pid);
+    this.#events.onGate(slot.gate);
+  }
+
+  #gate(slot: Slot, pid: number): Gate {
+    return {
+      pid,
+      send: (text) => void slot.channel.write(text),
+      release: (spent) => {
+        slot.gate = undefined;
+        slot.state = spent && !this.#gone && !slot.channel.destroyed ? "free" : "retired";
+        if (slot.state === "retired") slot.channel.destroy();
+      },
+      close: () => void slot.channel.destroy(),
+      onLine: () => undefined,
+      onClose: () => undefined,
+    };
+  }
+
+  #lose(why: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#process.stdin?.end();
+    for (const slot of this.#slots) {
+      if (slot.state !== "taken") slot.channel.destroy();
+    }
+    this.#events.onGone(why);
+  }
+}

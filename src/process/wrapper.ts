@@ -1,0 +1,93 @@
+/** What the wrapper makes in the attempt's folder; the store's layout has the same names, and a test compares them. */
+export const WRAPPER_FILES = { exit: "exit", stdout: "stdout.log", stderr: "stderr.log" } as const;
+
+/** Names the wrapper uses for itself; a user's variable that begins like this goes by `env`. */
+export const OWN_PREFIX = "wf__";
+
+/** What opens the gate. Anything else, or the end of the channel, closes it: the command never runs. */
+export const GO = "go\n";
+export const DISCARD = "1\n\n";
+
+/** What it answers instead of a status. */
+export const NOT_BEGUN = "none";
+export const UNRECORDED = "unrecorded";
+
+/**
+ * POSIX sh. Descriptor 3 is the channel to the engine. It reads the attempt's folder, what to run (each one
+ * line of shell words, its length on a line before it), and, once the start is in the journal, the gate's word. It answers with one: the
+ * exit status, or why there is none.
+ *
+ * The inner subshell exists before the gate opens, so that only an exec is left to do. `trap :` lets the outer one
+ * survive what is sent to the group and yet is not inherited, as `trap ''` would be. The status is on disk before
+ * the channel is written to, since with the engine dead that write ends the wrapper (SIGPIPE).
+ */
+const WRAPPER = `
+wf__n='
+'
+wf__wrapper() {
+  wf__read || exit
+  eval "set -- $wf__a"
+  if [ $# -ne 1 ]; then echo ${NOT_BEGUN} >&3; exit; fi
+  trap : HUP INT TERM
+  if cd -P -- "$1"; then
+    (
+      wf__read || exit
+      eval "$wf__a"
+      exec <"$3" >>"$1/${WRAPPER_FILES.stdout}" 2>>"$1/${WRAPPER_FILES.stderr}" || exit
+      IFS= read -r wf__a <&3 && [ "$wf__a" = go ] || exit
+      : >"$1/${WRAPPER_FILES.exit}" || exit
+      shift 3
+      exec "$@" 3>&-
+    )
+    wf__s=$?
+    if [ ! -e ${WRAPPER_FILES.exit} ]; then wf__s=${NOT_BEGUN}
+    elif ! echo "$wf__s" >>${WRAPPER_FILES.exit}; then wf__s=${UNRECORDED}
+    fi
+  else
+    wf__s=${NOT_BEGUN}
+  fi
+  echo "$wf__s" >&3
+  exit 0
+}
+`;
+
+const READ_BY_LINE = "wf__read() { IFS= read -r wf__a <&3 && IFS= read -r wf__a <&3; }";
+
+/** In one go instead of byte by byte, as every shell must read a line from a channel. */
+const READ_BY_LENGTH = 'wf__read() { IFS= read -r wf__a <&3 && IFS= read -r -N "$wf__a" wf__a <&3; }';
+
+/** For a `sh` started for one wrapper. */
+export const DIRECT_SCRIPT = `${WRAPPER}
+${READ_BY_LINE}
+wf__own_locale() { unset LC_ALL; }
+wf__wrapper`;
+
+export const HELPER_READY = "ready";
+
+/**
+ * For the `bash` that forks wrappers. A slot's number on its standard input asks for one; it answers with the slot
+ * and the wrapper's pid. `set -m` gives each its own process group, without a further process.
+ *
+ * @param slots how many channels it was given, from descriptor 3 on
+ */
+export function helperScript(slots: number): string {
+  const last = 3 + slots - 1;
+  const others = Array.from({ length: last - 3 }, (_, i) => `${i + 4}<&-`).join(" ");
+  const own = Array.from(
+    { length: slots },
+    (_, slot) => `wf__slot${slot}() { exec 3<&${slot + 3} ${others}; }`,
+  );
+  return `${WRAPPER}
+if [ "\${BASH_VERSINFO[0]}" -ge 5 ]; then ${READ_BY_LENGTH}; else ${READ_BY_LINE}; fi
+wf__own_locale() { export -n LC_ALL; }
+${own.join("\n")}
+set -m
+case $- in *m*) ;; *) exit 1 ;; esac
+echo ${HELPER_READY}
+while IFS= read -r wf__a; do
+  ( set +m; wf__slot$wf__a; wf__wrapper ) </dev/null >/dev/null 2>&1 &
+  echo "$wf__a $!"
+  disown "$!"
+done
+`;
+}

@@ -1,0 +1,93 @@
+import type { AttemptCause, AttemptRecord, JournalLine } from "../core/event.ts";
+
+/** One attempt, as the journal tells of it. */
+export interface AttemptView {
+  readonly step: string;
+  readonly attempt: number;
+  readonly cause: AttemptCause;
+  /** What led to it, in a sentence; null for a first attempt. */
+  readonly because: string | null;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly pid: number | null;
+  readonly adopted: boolean;
+  /** Null until it has ended. */
+  readonly record: AttemptRecord | null;
+  readonly logs: { readonly stdoutBytes: number; readonly stderrBytes: number } | null;
+  /** What came next and why, in a sentence; null while that is open. */
+  readonly then: string | null;
+}
+
+/** Null if the attempt never started. */
+export function viewAttempt(lines: readonly JournalLine[], step: string, attempt: number): AttemptView | null {
+  const start = lines.findIndex(
+    (line) => line.event === "attempt_started" && line.step === step && line.attempt === attempt,
+  );
+  const started = lines[start];
+  if (started?.event !== "attempt_started") return null;
+  const after = lines.slice(start + 1);
+  const end = after.findIndex(
+    (line) => line.event === "attempt_ended" && line.record.step === step && line.record.attempt === attempt,
+  );
+  const ended = after[end];
+  const isOver = ended?.event === "attempt_ended";
+  return {
+    step,
+    attempt,
+    cause: started.cause,
+    because: whyStarted(lines.slice(0, start), step, started.cause),
+    startedAt: isOver ? ended.volatile.startedAt : started.at,
+    endedAt: isOver ? ended.volatile.endedAt : null,
+    pid: started.volatile?.process.pid ?? null,
+    adopted: after.some((line) => line.event === "attempt_adopted" && line.step === step && line.attempt === attempt),
+    record: isOver ? ended.record : null,
+    logs: isOver ? { stdoutBytes: ended.volatile.stdoutBytes, stderrBytes: ended.volatile.stderrBytes } : null,
+    then: isOver ? whatCameNext(after.slice(end + 1), step, ended.record) : null,
+  };
+}
+
+function whyStarted(before: readonly JournalLine[], step: string, cause: AttemptCause): string | null {
+  const back = [...before].reverse();
+  switch (cause) {
+    case "first":
+      return null;
+    case "retry": {
+      const retry = back.find((line) => line.event === "retry_scheduled" && line.step === step);
+      return retry?.event === "retry_scheduled" ? retry.because : null;
+    }
+    case "rework": {
+      const jump = back.find((line) => line.event === "transition" && line.to === step);
+      return jump?.event === "transition" ? `from ${jump.from}: ${jump.because.message}` : null;
+    }
+    case "interrupted":
+      return "how the attempt before it ended is not known";
+    case "resume":
+      return "the run was resumed";
+    case "redo": {
+      const engine = back.find((line) => line.event === "engine_started" && line.from !== undefined);
+      return engine?.event === "engine_started" ? `the run was resumed from ${engine.from}` : null;
+    }
+    case "stale":
+      return "what was shown has changed since";
+    default:
+      return cause satisfies never;
+  }
+}
+
+/** The first event after the end that follows from it. */
+function whatCameNext(after: readonly JournalLine[], step: string, record: AttemptRecord): string | null {
+  for (const line of after) {
+    if (line.event === "retry_scheduled" && line.step === step) return `tried again: ${line.because}`;
+    if (line.event === "transition" && line.from === step) return `${goesTo(line.to)}: ${line.because.message}`;
+    if (line.event === "attempt_started" && line.step === step) return `attempt ${line.attempt} (${line.cause})`;
+    if (line.event === "run_ended") return `the run ended as ${line.status}`;
+    if (line.event === "run_waiting") return `the run waits: ${line.reason.message}`;
+    if (line.event === "engine_started") break;
+  }
+  return record.next === undefined ? null : `${goesTo(record.next.to)}: ${record.next.because}`;
+}
+
+function goesTo(target: string): string {
+  if (target === "done") return "the end of the run";
+  return target === "fail" ? "the run fails" : `on to ${target}`;
+}

@@ -1,0 +1,130 @@
+import * as fs from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import type { JournalLine, RunEvent, RunOptions } from "../core/event.ts";
+import { WfError } from "../core/problem.ts";
+import type { RunRecord } from "../core/record.ts";
+import { ownIdentity } from "../system/identity.ts";
+import { syncDir, writeNew } from "./atomic-file.ts";
+import { Claim } from "./claim.ts";
+import { errnoOf, ioError } from "./io-error.ts";
+import { journalLine } from "./journal.ts";
+import { CREATING_PREFIX, LOCK_FILES, RUN_FILES } from "./layout.ts";
+import { newOwner } from "./owner.ts";
+import { formatRecord } from "./record-text.ts";
+import { prepareRunsDir } from "./runs-dir.ts";
+
+const TAKEN = new Set(["EEXIST", "ENOTEMPTY", "ENOTDIR", "EISDIR"]);
+
+export interface RunBuild {
+  /** The bytes of the workflow file. */
+  readonly definition: Uint8Array;
+  /** `run_created`, and what else is known before the directory exists. */
+  readonly firstLines: readonly RunEvent[];
+  /** `run.json` as of those lines, which take up `journalBytes`. */
+  snapshot(lines: readonly JournalLine[], journalBytes: number): RunRecord;
+  /** Copies of files the definition refers to, by their path in the run directory. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+  readonly durability: RunOptions["durability"];
+  readonly at: Date;
+  /** Of the program. */
+  readonly version: string;
+}
+
+export interface CreatedRun {
+  readonly runDir: string;
+  /** Epoch 1, this process's. */
+  readonly claim: Claim;
+  readonly lines: readonly JournalLine[];
+  /** Of the last line. */
+  readonly seq: number;
+  /** Bytes of the journal. */
+  readonly length: number;
+}
+
+/**
+ * Creates a run directory, which exists whole or not at all: it is built beside, made durable, and gets its name in
+ * one step. Raises RUN_EXISTS, IO_ERROR; then nothing is left behind.
+ */
+export function createRun(runsDir: string, runId: string, build: RunBuild): CreatedRun {
+  const sync = build.durability === "power";
+  const runDir = join(resolve(runsDir), runId);
+  prepareRunsDir(runsDir, { sync });
+  const { pid, startTime } = ownIdentity();
+  const creating = join(
+    dirname(runDir),
+    `${CREATING_PREFIX}${runId}-${pid}-${startTime.replace(/[^A-Za-z0-9]+/g, "-")}`,
+  );
+  let made = false;
+  try {
+    const owner = newOwner(1, build.version);
+    const lines = build.firstLines.map((event, index) =>
+      journalLine(event, { seq: index + 1, at: build.at.toISOString(), epoch: 1, run: runId }),
+    );
+    const journal = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    const files: Record<string, string | Uint8Array> = {
+      // First, since it tells whether the maker of a folder that was left behind is dead.
+      [`${RUN_FILES.lock}/${LOCK_FILES.owner(1)}`]: formatRecord(owner),
+      [RUN_FILES.definition]: build.definition,
+      ...build.files,
+      [RUN_FILES.journal]: journal,
+      [RUN_FILES.snapshot]: formatRecord(build.snapshot(lines, journal.length)),
+    };
+    fs.mkdirSync(creating);
+    made = true;
+    writeTree(creating, files, [RUN_FILES.control, RUN_FILES.steps], sync);
+    giveName(creating, runDir);
+    if (sync) syncDir(dirname(runDir));
+    return { runDir, claim: new Claim(runDir, owner), lines, seq: lines.length, length: journal.length };
+  } catch (error) {
+    if (made) discard(creating);
+    throw ioError(error, `create the run ${runDir}`);
+  }
+}
+
+function writeTree(
+  root: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+  emptyFolders: readonly string[],
+  sync: boolean,
+): void {
+  const folders = new Set([root]);
+  const makeFolder = (path: string) => {
+    if (folders.has(path)) return;
+    makeFolder(dirname(path));
+    fs.mkdirSync(path);
+    folders.add(path);
+  };
+  for (const [path, content] of Object.entries(files)) {
+    makeFolder(dirname(join(root, path)));
+    writeNew(join(root, path), content, sync);
+  }
+  // After the files: a folder that is missing after a power cut does no harm.
+  for (const path of emptyFolders) fs.mkdirSync(join(root, path), { recursive: true });
+  if (sync) for (const folder of [...folders].reverse()) syncDir(folder);
+}
+
+/** Never replaces anything: `rename` itself refuses all but an empty folder, which the look before catches. */
+function giveName(creating: string, runDir: string): void {
+  try {
+    if (fs.lstatSync(runDir, { throwIfNoEntry: false })) throw runExists(runDir);
+    fs.renameSync(creating, runDir);
+  } catch (error) {
+    if (TAKEN.has(errnoOf(error))) throw runExists(runDir);
+    throw error;
+  }
+}
+
+function runExists(runDir: string): WfError {
+  return new WfError({
+    code: "RUN_EXISTS",
+    message: `${runDir} exists`,
+    hint: "choose another --run-id, or continue that run with wf resume",
+  });
+}
+
+/** Hides no error with a second one: what stays is cleared later, as that of a dead process. */
+function discard(creating: string): void {
+  try {
+    fs.rmSync(creating, { recursive: true, force: true });
+  } catch {}
+}

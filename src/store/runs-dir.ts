@@ -1,0 +1,49 @@
+import * as fs from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { isAlive } from "../system/identity.ts";
+import { createExclusive, readIfPresent, syncDir } from "./atomic-file.ts";
+import { errnoOf, ioError } from "./io-error.ts";
+import { CREATING_PREFIX } from "./layout.ts";
+import { ownerPath, parseOwner } from "./owner.ts";
+
+/**
+ * Makes the folder that holds runs. The default one, `.wf/runs`, is kept out of git by a file in it; one that was
+ * chosen by a person is not. Raises IO_ERROR.
+ */
+export function prepareRunsDir(runsDir: string, options: { readonly sync: boolean }): void {
+  const path = resolve(runsDir);
+  if (fs.existsSync(path)) return;
+  try {
+    const made = fs.mkdirSync(path, { recursive: true });
+    const isDefault = basename(path) === "runs" && basename(dirname(path)) === ".wf";
+    if (isDefault) createExclusive(join(path, ".gitignore"), "*\n", options);
+    if (!options.sync || made === undefined) return;
+    for (let folder = path; ; folder = dirname(folder)) {
+      syncDir(folder);
+      if (folder === dirname(made) || folder === dirname(folder)) return;
+    }
+  } catch (error) {
+    throw ioError(error, `make the folder ${path}`);
+  }
+}
+
+/**
+ * Removes folders in which a run was being built when its maker died; returns their names. One whose maker is not
+ * provably dead stays.
+ */
+export function removeDeadCreating(runsDir: string): string[] {
+  const removed: string[] = [];
+  try {
+    for (const name of fs.readdirSync(runsDir)) {
+      if (!name.startsWith(CREATING_PREFIX)) continue;
+      const path = join(runsDir, name);
+      const owner = parseOwner(readIfPresent(ownerPath(path, 1))?.toString("utf8") ?? "");
+      if (owner === undefined || isAlive(owner) !== "dead") continue;
+      fs.rmSync(path, { recursive: true, force: true });
+      removed.push(name);
+    }
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw ioError(error, `clear ${runsDir}`);
+  }
+  return removed;
+}

@@ -1,0 +1,25 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const GIT_TIMEOUT_MS = 2000;
+
+/**
+ * The commit a project stands at, and whether files that git tracks were changed; null where that can not be told
+ * (no repository, no git, no commit, too slow). Takes no lock in the repository.
+ */
+export async function gitState(project: string): Promise<{ commit: string; dirty: boolean } | null> {
+  if (!existsSync(join(project, ".git"))) return null;
+  const git = (...args: string[]) =>
+    promisify(execFile)("git", ["--no-optional-locks", "-C", project, ...args], { timeout: GIT_TIMEOUT_MS });
+  try {
+    const [head, status] = await Promise.all([
+      git("rev-parse", "--verify", "HEAD"),
+      git("status", "--porcelain", "--untracked-files=no"),
+    ]);
+    return { commit: head.stdout.trim(), dirty: status.stdout !== "" };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,215 @@
+/* What a journal says about a run, worked out from the documented format, apart from the program. */
+import type { Definition, Line, Loose, Step } from "./read.ts";
+
+export interface FoldedStep {
+  readonly step: Step;
+  status: string;
+  attempts: number;
+  failures: number;
+  outputs: Loose;
+  error: Loose;
+  because: string | null;
+  /** The attempt that has started and not ended. */
+  open: number | null;
+}
+
+export interface Folded {
+  status: string;
+  reason: Loose;
+  inputs: Loose;
+  outputs: Loose;
+  iterations: number;
+  steps: Map<string, FoldedStep>;
+  /** Sequences: the step, `done` or `fail` that is next. */
+  cursor: string;
+  cameFrom: string | null;
+  seq: number;
+  epoch: number;
+  /** What can not follow what came before. */
+  impossible: string[];
+}
+
+const CHANGES: Readonly<Record<string, readonly string[]>> = {
+  queued: ["running", "failed", "canceled"],
+  running: ["waiting", "succeeded", "failed", "canceled"],
+  waiting: ["running", "failed", "canceled"],
+  succeeded: [],
+  failed: ["running"],
+  canceled: ["running"],
+};
+
+/** A further attempt would only repeat these. */
+const FINAL = ["WHEN_ERROR", "TEMPLATE_ERROR", "SHELL_NOT_FOUND", "CWD_NOT_FOUND", "INTERRUPTED"];
+
+export function fold(
+  definition: Definition,
+  lines: readonly Line[],
+  onLine?: (line: Line, before: Folded) => void,
+): Folded {
+  const state: Folded = {
+    status: "queued",
+    reason: null,
+    inputs: {},
+    outputs: {},
+    iterations: 0,
+    steps: new Map(definition.steps.map((step) => [step.id, fresh(step)])),
+    cursor: definition.steps[0]?.id ?? "done",
+    cameFrom: null,
+    seq: 0,
+    epoch: 0,
+    impossible: [],
+  };
+  for (const line of lines) {
+    onLine?.(line, state);
+    apply(definition, state, line);
+    state.seq = line.seq;
+    state.epoch = line.epoch;
+  }
+  return state;
+}
+
+export function isPassed(step: FoldedStep): boolean {
+  const { status } = step;
+  return status === "succeeded" || status === "skipped" || (status === "failed" && step.step.allowFailure);
+}
+
+function fresh(step: Step): FoldedStep {
+  const blank = { status: "pending", attempts: 0, failures: 0, outputs: {}, error: null, because: null };
+  return { step, ...blank, open: null };
+}
+
+function apply(definition: Definition, state: Folded, line: Line): void {
+  const named = state.steps.get(line.record?.step ?? line.step ?? line.from);
+  switch (line.event) {
+    case "run_created":
+      state.inputs = line.inputs;
+      return;
+    case "engine_started":
+      startEngine(definition, state, line);
+      return;
+    case "attempt_started":
+      if (!named) {
+        complain(state, line, "names no step of the definition");
+        return;
+      }
+      state.iterations += 1;
+      Object.assign(named, { status: "running", open: line.attempt, error: null, because: null });
+      named.attempts = Math.max(named.attempts, line.attempt);
+      return;
+    case "attempt_ended":
+      if (!named) {
+        complain(state, line, "names no step of the definition");
+        return;
+      }
+      endAttempt(state, named, line.record);
+      return;
+    case "retry_scheduled":
+      if (named?.status !== "retrying")
+        complain(state, line, `schedules a retry of a step that is ${named?.status}`);
+      return;
+    case "step_skipped":
+      if (named) Object.assign(named, { status: "skipped", because: line.because, outputs: {}, error: null });
+      return;
+    case "transition": {
+      state.cameFrom = line.from;
+      state.cursor = line.to;
+      const target = state.steps.get(line.to);
+      if (target) enter(target);
+      return;
+    }
+    case "run_waiting":
+      setStatus(state, line, "waiting");
+      state.reason = line.reason;
+      return;
+    case "run_ended":
+      setStatus(state, line, line.status);
+      state.reason = line.reason ?? null;
+      state.outputs = line.outputs;
+      return;
+    default:
+      return;
+  }
+}
+
+function startEngine(definition: Definition, state: Folded, line: Line): void {
+  const was = state.status;
+  if (was !== "running") setStatus(state, line, "running");
+  state.reason = null;
+  state.outputs = {};
+  if (typeof line.from === "string") redo(definition, state, line.from);
+  if (was === "queued" || was === "running") return;
+  if (state.cursor === "fail" && !state.steps.has("fail") && state.cameFrom !== null) {
+    state.cursor = state.cameFrom;
+    const last = state.steps.get(state.cameFrom);
+    if (last) enter(last);
+  }
+  for (const step of state.steps.values()) {
+    const failed = step.status === "failed" && !step.step.allowFailure && was !== "waiting";
+    if (failed || step.status === "canceled") enter(step);
+  }
+}
+
+function redo(definition: Definition, state: Folded, from: string): void {
+  const first = state.steps.get(from)?.step.index ?? 0;
+  const again = new Set([from]);
+  if (definition.shape === "sequence") {
+    for (const step of definition.steps.slice(first)) again.add(step.id);
+    state.cursor = from;
+  } else {
+    for (let size = 0; size < again.size; ) {
+      size = again.size;
+      for (const step of definition.steps) if (step.needs.some((need) => again.has(need))) again.add(step.id);
+    }
+  }
+  for (const id of again) {
+    const step = state.steps.get(id);
+    if (step) enter(step);
+  }
+}
+
+function enter(step: FoldedStep): void {
+  Object.assign(step, { status: "pending", failures: 0, outputs: {}, error: null, because: null });
+}
+
+function endAttempt(state: Folded, step: FoldedStep, record: Loose): void {
+  step.open = null;
+  switch (record.status) {
+    case "succeeded":
+      Object.assign(step, { status: "succeeded", outputs: record.outputs });
+      return;
+    case "failed":
+    case "timed_out":
+      step.failures += 1;
+      step.error = record.error;
+      step.status =
+        step.failures <= step.step.retries && !FINAL.includes(record.error?.code) ? "retrying" : "failed";
+      if (step.status === "failed") step.outputs = {};
+      return;
+    case "interrupted":
+      state.iterations -= 1;
+      if (step.step.onInterrupt === "fail") {
+        Object.assign(step, { status: "failed", error: record.error, outputs: {} });
+      } else step.status = "pending";
+      return;
+    case "not_run":
+      state.iterations -= 1;
+      step.status = "pending";
+      return;
+    case "canceled":
+      state.iterations -= 1;
+      step.status = "canceled";
+      return;
+    default:
+      state.impossible.push(`attempt ${record.attempt} of ${record.step} ended as ${record.status}`);
+  }
+}
+
+function setStatus(state: Folded, line: Line, to: string): void {
+  if (!CHANGES[state.status]?.includes(to))
+    complain(state, line, `takes the run from ${state.status} to ${to}`);
+  state.status = to;
+}
+
+function complain(state: Folded, line: Line, what: string): void {
+  state.impossible.push(`line ${line.seq} (${line.event}) ${what}`);
+}

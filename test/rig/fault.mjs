@@ -1,0 +1,336 @@
+/*
+ * Preloaded into a wf process (NODE_OPTIONS=--import …/fault.mjs). It wraps what changes files, starts processes or
+ * talks to them, counts the calls, and at a chosen one kills the process or makes the call fail. No code of wf knows
+ * of it. It removes itself from the environment, so that nothing wf starts is affected.
+ *
+ * WF_FAULT is JSON:
+ *   trace     a file that gets a line per operation, and one that begins with "HIT" when the fault strikes
+ *   at        the operation to strike, from 1; absent: none
+ *   when      before | middle | after the operation; middle: half of the bytes, or the first of several changes
+ *   does      kill | error | stop (SIGSTOP to itself)
+ *   children  kill: first every process whose environment bears `mark`
+ *   errno     error: such as ENOSPC
+ *   onward    error: every later operation that needs space fails too
+ *   clockMs   what the clock is wrong by
+ */
+import child_process from "node:child_process";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { isMainThread } from "node:worker_threads";
+
+const given = process.env.WF_FAULT;
+if (given !== undefined && isMainThread && path.basename(process.argv[1] ?? "") === "wf.js") {
+  delete process.env.WF_FAULT;
+  delete process.env.NODE_OPTIONS;
+  install(JSON.parse(given));
+}
+
+function install(config) {
+  const real = { ...fs, kill: process.kill.bind(process), spawnSync: child_process.spawnSync };
+  const names = new Map();
+  let count = 0;
+  let depth = 0;
+
+  /** Counts an operation; "none", or what is to be done to it. */
+  function strike(name, target, partial, needsSpace) {
+    count += 1;
+    const n = count;
+    if (config.trace) note(JSON.stringify({ n, name, target, middle: partial !== undefined }));
+    if (config.at === undefined) return "none";
+    if (n === config.at) {
+      if (config.trace) note(`HIT ${n} ${config.when} ${name} ${target}`);
+      return config.when === "middle" && partial === undefined ? "before" : config.when;
+    }
+    return config.onward && n > config.at && needsSpace ? "before" : "none";
+  }
+
+  function note(line) {
+    depth += 1;
+    real.appendFileSync(config.trace, `${line}\n`);
+    depth -= 1;
+  }
+
+  /** Kills, stops, or gives the error that the operation fails with. */
+  function act(name, target) {
+    if (config.does === "error") {
+      const errno = os.constants.errno[config.errno];
+      const error = new Error(`${config.errno}: injected, ${name} '${target}'`);
+      return Object.assign(error, { code: config.errno, errno: -errno, syscall: name, path: target });
+    }
+    if (config.does === "stop") {
+      real.kill(process.pid, "SIGSTOP");
+      return null;
+    }
+    if (config.children) killMarked();
+    real.kill(process.pid, "SIGKILL");
+    for (;;);
+  }
+
+  function killMarked() {
+    const mark = Buffer.from(`\0${config.mark}\0`);
+    for (let found = 1; found > 0; ) {
+      found = 0;
+      for (const entry of real.readdirSync("/proc")) {
+        if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+        try {
+          const environ = Buffer.concat([Buffer.of(0), real.readFileSync(`/proc/${entry}/environ`)]);
+          if (!environ.includes(mark)) continue;
+          real.kill(Number(entry), "SIGKILL");
+          found += 1;
+        } catch {
+          // Gone meanwhile, or not ours.
+        }
+      }
+    }
+  }
+
+  function runPartial(partial) {
+    depth += 1;
+    try {
+      partial();
+    } catch {
+      // What was meant to be half done could not be done at all; the process dies, or the call fails, all the same.
+    } finally {
+      depth -= 1;
+    }
+  }
+
+  function sync(object, name, describe) {
+    const original = object[name];
+    if (typeof original !== "function") return;
+    object[name] = function (...args) {
+      const what = depth > 0 ? null : describe(args);
+      if (what === null) return original.apply(this, args);
+      const when = strike(name, what.target, what.partial, what.space);
+      if (when === "middle") runPartial(what.partial);
+      if (when === "before" || when === "middle") {
+        const error = act(name, what.target);
+        if (error) throw error;
+      }
+      let result;
+      depth += 1;
+      try {
+        result = original.apply(this, args);
+      } finally {
+        depth -= 1;
+      }
+      what.done?.(result);
+      if (when === "after") {
+        const error = act(name, what.target);
+        if (error) throw error;
+      }
+      return result;
+    };
+  }
+
+  function callback(object, name, describe) {
+    const original = object[name];
+    if (typeof original !== "function") return;
+    object[name] = function (...args) {
+      const done = args.at(-1);
+      const what = depth > 0 || typeof done !== "function" ? null : describe(args.slice(0, -1));
+      if (what === null) return original.apply(this, args);
+      const when = strike(name, what.target, what.partial, what.space);
+      if (when === "middle") runPartial(what.partial);
+      if (when === "before" || when === "middle") {
+        const error = act(name, what.target);
+        if (error) return void process.nextTick(done, error);
+      }
+      args[args.length - 1] = (error, ...results) => {
+        if (!error) what.done?.(results[0]);
+        const injected = when === "after" ? act(name, what.target) : null;
+        done(injected ?? error, ...results);
+      };
+      return original.apply(this, args);
+    };
+  }
+
+  function promise(object, name, describe) {
+    const original = object[name];
+    if (typeof original !== "function") return;
+    object[name] = async function (...args) {
+      const what = describe.call(this, args);
+      if (what === null) return original.apply(this, args);
+      const when = strike(name, what.target, what.partial, what.space);
+      if (when === "middle") runPartial(what.partial);
+      if (when === "before" || when === "middle") {
+        const error = act(name, what.target);
+        if (error) throw error;
+      }
+      const result = await original.apply(this, args);
+      what.done?.(result);
+      if (when === "after") {
+        const error = act(name, what.target);
+        if (error) throw error;
+      }
+      return result;
+    };
+  }
+
+  const show = (target) => (target instanceof URL ? target.pathname : String(target));
+  const named = (fd) => names.get(fd) ?? `descriptor ${fd}`;
+  const bytes = (data) =>
+    typeof data === "string"
+      ? Buffer.from(data)
+      : Buffer.from(data.buffer ?? data, data.byteOffset, data.byteLength);
+  const half = (data) => data.subarray(0, Math.floor(data.length / 2));
+  const onPath = (space) => (args) => ({ target: show(args[0]), space });
+  const onTwo = (args) => ({ target: `${show(args[0])} -> ${show(args[1])}`, space: true });
+  const onFd = (args) => ({ target: named(args[0]), space: false });
+
+  const describe = {
+    open: (args) => {
+      const flags = args[1] ?? "r";
+      const creates = typeof flags === "string" ? /[wa]/.test(flags) : (flags & fs.constants.O_CREAT) !== 0;
+      if (creates) return { target: show(args[0]), space: true, done: (fd) => names.set(fd, show(args[0])) };
+      // Opened to read, or to write into a pipe: not a change, but the name is worth knowing.
+      return null;
+    },
+    write: (args) => {
+      if (args[0] <= 2) return null;
+      const data = bytes(args[1]);
+      const [offset, length] =
+        typeof args[1] === "string"
+          ? [0, data.length]
+          : typeof args[2] === "object" && args[2] !== null
+            ? [args[2].offset ?? 0, args[2].length ?? data.length]
+            : [args[2] ?? 0, args[3] ?? data.length - (args[2] ?? 0)];
+      const part = half(data.subarray(offset, offset + length));
+      return { target: named(args[0]), space: true, partial: () => real.writeSync(args[0], part) };
+    },
+    writev: (args) => ({
+      target: named(args[0]),
+      space: true,
+      partial: () => real.writeSync(args[0], half(Buffer.concat(args[1].map(bytes)))),
+    }),
+    writeFile: (args) => {
+      if (typeof args[0] === "number" && args[0] <= 2) return null;
+      const target = typeof args[0] === "number" ? named(args[0]) : show(args[0]);
+      return {
+        target,
+        space: true,
+        partial: () => real.writeFileSync(args[0], half(bytes(args[1])), args[2]),
+      };
+    },
+    appendFile: (args) => ({
+      target: show(args[0]),
+      space: true,
+      partial: () => real.appendFileSync(args[0], half(bytes(args[1])), args[2]),
+    }),
+    mkdir: (args) => {
+      if (!args[1]?.recursive) return { target: show(args[0]), space: true };
+      let first = path.resolve(show(args[0]));
+      while (!real.existsSync(path.dirname(first))) first = path.dirname(first);
+      return { target: show(args[0]), space: true, partial: () => real.mkdirSync(first) };
+    },
+    rm: (args) => {
+      const target = show(args[0]);
+      const found = real.lstatSync(target, { throwIfNoEntry: false });
+      if (!found) return null;
+      if (!found.isDirectory()) return { target, space: false };
+      const partial = () => {
+        const [first] = real.readdirSync(target);
+        if (first) real.rmSync(path.join(target, first), { recursive: true, force: true });
+      };
+      return { target, space: false, partial };
+    },
+    copyFile: (args) => ({
+      ...onTwo(args),
+      partial: () => real.writeFileSync(args[1], half(real.readFileSync(args[0]))),
+    }),
+  };
+  const table = {
+    ...describe,
+    fdatasync: onFd,
+    fsync: onFd,
+    rename: onTwo,
+    link: onTwo,
+    symlink: onTwo,
+    cp: onTwo,
+    unlink: onPath(false),
+    mkdtemp: onPath(true),
+    rmdir: onPath(false),
+    truncate: onPath(false),
+    ftruncate: onFd,
+    chmod: onPath(false),
+    fchmod: onFd,
+    utimes: onPath(false),
+    lutimes: onPath(false),
+    futimes: onFd,
+  };
+  for (const [name, what] of Object.entries(table)) {
+    sync(fs, `${name}Sync`, what);
+    callback(fs, name, what);
+    if (name in fs.promises && name !== "open") promise(fs.promises, name, what);
+  }
+  wrapFileHandles();
+  sync(child_process, "spawn", (args) => ({ target: show(args[0]), space: false }));
+  sync(process, "kill", (args) => (args[1] === 0 ? null : { target: `${args[1]} ${args[0]}`, space: false }));
+  wrapPipes();
+  if (config.clockMs) shiftClock(config.clockMs);
+  syncBuiltinESMExports();
+
+  function wrapFileHandles() {
+    const open = fs.promises.open;
+    let wrapped = false;
+    promise(fs.promises, "open", (args) => describe.open(args));
+    const counted = fs.promises.open;
+    fs.promises.open = async (...args) => {
+      const handle = await (describe.open(args) === null ? open(...args) : counted(...args));
+      if (!wrapped) {
+        wrapped = true;
+        const prototype = Object.getPrototypeOf(handle);
+        for (const name of [
+          "write",
+          "writev",
+          "writeFile",
+          "appendFile",
+          "datasync",
+          "sync",
+          "truncate",
+          "utimes",
+        ]) {
+          promise(prototype, name, function () {
+            return { target: named(this.fd), space: name.startsWith("write") || name === "appendFile" };
+          });
+        }
+      }
+      return handle;
+    };
+  }
+
+  /** What goes to a child through a pipe: the gate of a step, orders to a helper. */
+  function wrapPipes() {
+    for (const name of ["write", "end", "destroy"]) {
+      const original = net.Socket.prototype[name];
+      net.Socket.prototype[name] = function (...args) {
+        const own = this.fd === 1 || this.fd === 2 || this._type !== undefined || depth > 0;
+        if (own || this.destroyed || !this.writable || this.connecting) return original.apply(this, args);
+        const when = strike(`pipe.${name}`, "a pipe", undefined, false);
+        const dies = config.does !== "error";
+        if (when === "before" && dies) act(name, "a pipe");
+        depth += 1;
+        const result = original.apply(this, args);
+        depth -= 1;
+        if (when === "after" && dies) act(name, "a pipe");
+        return result;
+      };
+    }
+  }
+
+  function shiftClock(by) {
+    const RealDate = Date;
+    globalThis.Date = class extends RealDate {
+      constructor(...args) {
+        if (args.length === 0) super(RealDate.now() + by);
+        else super(...args);
+      }
+      static now() {
+        return RealDate.now() + by;
+      }
+    };
+  }
+}

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { test } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { AttemptRecord, JournalLine, RunEvent } from "../../src/core/event.ts";
+import type { RunRecord } from "../../src/core/record.ts";
+import { journalLine } from "../../src/store/journal.ts";
+import { parseLine } from "../../src/store/journal-line.ts";
+import { AT } from "./helpers.ts";
+
+const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: false });
+for (const name of ["attempt", "run", "event"]) {
+  ajv.addSchema(
+    JSON.parse(fs.readFileSync(new URL(`../../schemas/${name}.schema.json`, import.meta.url), "utf8")),
+  );
+}
+const attemptIs = ajv.getSchema<AttemptRecord>("attempt.schema.json");
+const runIs = ajv.getSchema<RunRecord>("run.schema.json");
+const lineIs = ajv.getSchema<JournalLine>("event.schema.json");
+assert.ok(attemptIs && runIs && lineIs);
+
+const sha256 = "0".repeat(64);
+const at = AT.toISOString();
+const workflow = { id: "nightly", file: "workflow.yaml", sha256, source: "project:nightly.yaml" };
+const reason = { code: "SIGNAL", message: "stopped", step: "a", attempt: 1, hint: "resume it" };
+
+/** All keys a record can have. */
+const attempt: Required<AttemptRecord> = {
+  step: "a",
+  attempt: 2,
+  cause: "retry",
+  status: "failed",
+  exitCode: 1,
+  signal: "SIGTERM",
+  error: { code: "EXIT_STATUS", message: "it failed", hint: "mend it", details: { bundle: "it is missing" } },
+  outputs: { n: { value: [1, null] }, bundle: { file: "steps/a/attempt-2/outputs/b", bytes: 3, sha256 } },
+  next: { to: "b", because: "next step in the file" },
+};
+
+const run: RunRecord = {
+  format: "wf.run/1",
+  runId: "r-1",
+  workflow,
+  status: "waiting",
+  reason,
+  inputs: { token: { $secret: "token" } },
+  options: { durability: "power", keep_going: true },
+  pointer: [{ step: "a", attempt: 2, state: "retrying" }],
+  nextExpectedAction: "resume it",
+  steps: {
+    a: { status: "failed", attempts: 2, error: { code: "EXIT_STATUS", message: "it failed" }, allowed: true },
+    b: { status: "skipped", attempts: 0, because: "its condition is false", outputs: attempt.outputs },
+  },
+  outputs: { n: 1 },
+  iterations: 2,
+  volatile: {
+    createdAt: at,
+    startedAt: at,
+    updatedAt: at,
+    endedAt: null,
+    epoch: 1,
+    seq: 2,
+    journalBytes: 3,
+    project: "/p",
+    git: { commit: "c", dirty: true },
+  },
+};
+
+const process = { pid: 2, startTime: "1", bootId: "b", cookie: "c" };
+
+// Not Extract: one variant has two names.
+type EventNamed<E, V = RunEvent> = V extends { event: infer N } ? (E extends N ? V : never) : never;
+
+/** Each kind of event with all keys it can have; one that is missing here does not compile. */
+const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
+  run_created: {
+    event: "run_created",
+    format: "wf.run/1",
+    workflow,
+    inputs: {},
+    limits: { max_total_iterations: 1, run_timeout_ms: 1, max_parallel: 1 },
+    options: run.options,
+    volatile: { project: "/p", git: { commit: "c", dirty: false } },
+  },
+  engine_started: {
+    event: "engine_started",
+    how: "resume",
+    from: "a",
+    limits: { max_parallel: 2 },
+    version: "0.1.0",
+    volatile: { pid: 2, host: "h", machineId: "m", pidNamespace: "", project: "/p" },
+  },
+  attempt_started: {
+    event: "attempt_started",
+    step: "a",
+    attempt: 1,
+    cause: "first",
+    volatile: { process },
+  },
+  attempt_adopted: { event: "attempt_adopted", step: "a", attempt: 1 },
+  attempt_ended: {
+    event: "attempt_ended",
+    record: attempt,
+    volatile: { startedAt: at, endedAt: at, stdoutBytes: 0, stderrBytes: 0 },
+  },
+  transition: { event: "transition", from: "a", to: "done", because: { code: "LAST_STEP", message: "last" } },
+  step_skipped: { event: "step_skipped", step: "a", because: "so" },
+  retry_scheduled: {
+    event: "retry_scheduled",
+    step: "a",
+    attempt: 1,
+    because: "so",
+    volatile: { notBefore: at },
+  },
+  run_waiting: { event: "run_waiting", reason },
+  request_taken: { event: "request_taken", file: "control/cancel-1.json", request: "cancel", because: "so" },
+  request_refused: { event: "request_refused", file: "control/x", because: "so" },
+  definition_changed: { event: "definition_changed", what: "a", old: null, new: "b" },
+  input_changed: { event: "input_changed", what: "a", old: 1, new: null },
+  limit_clamped: { event: "limit_clamped", step: "a", limit: "timeout", from: 2, to: 1 },
+  security: { event: "security", step: "a", attempt: 1, what: "so" },
+  run_ended: { event: "run_ended", status: "failed", reason, outputs: {} },
+};
+
+test("what the program writes is what the schemas say, and nothing more is allowed", () => {
+  for (const [is, value] of [
+    [attemptIs, attempt],
+    [runIs, run],
+  ] as const) {
+    assert.ok(is(value), ajv.errorsText(is.errors));
+    assert.equal(is({ ...value, more: 1 }), false);
+  }
+});
+
+for (const event of Object.values<RunEvent>(events)) {
+  test(`a line with ${event.event}`, () => {
+    const line = journalLine(event, { seq: 1, at, epoch: 1, run: "r-1" });
+    assert.ok(lineIs(line), ajv.errorsText(lineIs.errors));
+    assert.equal(parseLine(JSON.stringify(line)).kind, "line");
+    assert.equal(lineIs({ ...line, more: 1 }), false);
+    assert.equal(lineIs({ ...line, seq: 0 }), false);
+    if ("volatile" in line) assert.equal(Object.keys(line).at(-1), "volatile");
+  });
+}
+
+test("the keys of every record stand in the schema's order", () => {
+  const order = (is: { schema: unknown }) => Object.keys((is.schema as { properties: object }).properties);
+  assert.deepEqual(Object.keys(attempt), order(attemptIs));
+  assert.deepEqual(Object.keys(run), order(runIs));
+});
