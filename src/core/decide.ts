@@ -1,6 +1,6 @@
 import type { AttemptCause, RunReason, TransitionCode } from "./event.ts";
 import { retryDelay } from "./retry.ts";
-import { drivenMs, isPassed, nodeAt, type RunState, type StepNode } from "./state.ts";
+import { drivenMs, isPassed, nodeAt, type PassedState, type RunState, type StepNode } from "./state.ts";
 import type { Target } from "./workflow.ts";
 
 /** What the engine knows and the journal does not. Times are milliseconds since 1970. */
@@ -22,7 +22,12 @@ export type StopReason = "TIMEOUT" | "CANCELED" | "RUN_TIMEOUT" | "SIGNAL";
 
 /** What to do now, and why. */
 export type Action =
-  | { readonly do: "start"; readonly index: number; readonly cause: AttemptCause; readonly whenError?: string }
+  | {
+      readonly do: "start";
+      readonly index: number;
+      readonly cause: AttemptCause;
+      readonly whenError?: string;
+    }
   | { readonly do: "skip"; readonly index: number; readonly because: string }
   | { readonly do: "stop"; readonly index: number; readonly because: StopReason }
   | {
@@ -85,20 +90,18 @@ export function nextTime(state: RunState, now: number): number | null {
   return Number.isFinite(next) ? next : null;
 }
 
-/** How a step of a sequence was passed. */
-export type Passed = "succeeded" | "skipped" | "failed";
-
 /** Where a sequence goes after the step at `index` has been passed. */
 export function successor(
   state: RunState,
   index: number,
-  how: Passed,
+  how: PassedState["status"],
 ): { to: string; because: { code: TransitionCode; message: string } } {
   const { step } = nodeAt(state, index);
   const target = step.next ?? following(state, index);
   const to = target.to === "step" ? nodeAt(state, target.index).step.id : target.to;
   if (how === "skipped") return { to, because: { code: "SKIPPED", message: `${step.id} was skipped` } };
-  if (how === "failed") return { to, because: { code: "ALLOWED_FAILURE", message: `${step.id} failed, and may` } };
+  if (how === "failed")
+    return { to, because: { code: "ALLOWED_FAILURE", message: `${step.id} failed, and may` } };
   if (step.next) return { to, because: { code: "NEXT_KEY", message: `the step's next is ${to}` } };
   return target.to === "step"
     ? { to, because: { code: "NEXT_IN_FILE", message: "next step in the file" } }
@@ -110,7 +113,10 @@ function following(state: RunState, index: number): Target {
 }
 
 /** A cancel request, a spent time or a signal comes before everything else. */
-function whatInterrupts(state: RunState, { now, signal }: Situation): { because: StopReason; then: Action } | null {
+function whatInterrupts(
+  state: RunState,
+  { now, signal }: Situation,
+): { because: StopReason; then: Action } | null {
   if (state.cancel !== null) {
     const reason: RunReason = { code: "CANCELED", message: state.cancel.because };
     return { because: "CANCELED", then: { do: "end", status: "canceled", reason } };
@@ -165,10 +171,8 @@ function decideSequence(state: RunState): Action | null {
     return { do: "end", status: "failed", reason };
   }
   const node = nodeAt(state, state.cursor);
-  const { status } = node.state;
-  const passed = status === "succeeded" || status === "skipped" || (status === "failed" && isPassed(node.state));
-  if (!passed) return null;
-  return { do: "transition", from: node.step.id, ...successor(state, state.cursor, status) };
+  if (!isPassed(node.state)) return null;
+  return { do: "transition", from: node.step.id, ...successor(state, state.cursor, node.state.status) };
 }
 
 function scheduleRetry({ step, state: at, failures }: StepNode, now: number): Action | null {
@@ -230,11 +234,18 @@ function settle(state: RunState, situation: Situation): Action[] {
   const { until } = situation;
   const givesUp = state.failed.size > 0 && !keepsGoing(state);
   if (situation.attemptsLeft === 0 && !givesUp && (state.due.size > 0 || state.retrying.size > 0)) {
-    return [{ do: "wait", reason: { code: "PAUSED", message: "paused after one attempt", hint: "wf next or wf resume" } }];
+    return [
+      {
+        do: "wait",
+        reason: { code: "PAUSED", message: "paused after one attempt", hint: "wf next or wf resume" },
+      },
+    ];
   }
   if (until && isUntilReached(state, until.step) && hasMore(state) && !givesUp) {
     const { id } = nodeAt(state, until.step).step;
-    return [{ do: "wait", reason: { code: "PAUSED", message: `paused after ${id}`, hint: "wf resume goes on" } }];
+    return [
+      { do: "wait", reason: { code: "PAUSED", message: `paused after ${id}`, hint: "wf resume goes on" } },
+    ];
   }
   const limit = state.limits.max_total_iterations;
   if (!givesUp && state.iterations >= limit && (state.due.size > 0 || readyRetry(state, situation.now))) {
@@ -245,10 +256,15 @@ function settle(state: RunState, situation: Situation): Action[] {
     };
     return [{ do: "end", status: "failed", reason }];
   }
-  if (state.rootCause !== null && (givesUp || state.retrying.size === 0) && (givesUp || nothingDue(state, until))) {
+  if (
+    state.rootCause !== null &&
+    (givesUp || state.retrying.size === 0) &&
+    (givesUp || nothingDue(state, until))
+  ) {
     return [{ do: "end", status: "failed", reason: whyFailed(nodeAt(state, state.rootCause)) }];
   }
-  if (state.passed === state.steps.length && state.workflow.shape === "graph") return [{ do: "end", status: "succeeded" }];
+  if (state.passed === state.steps.length && state.workflow.shape === "graph")
+    return [{ do: "end", status: "succeeded" }];
   return [];
 }
 
@@ -272,7 +288,9 @@ function isUntilReached(state: RunState, step: number): boolean {
 }
 
 function keepsGoing(state: RunState): boolean {
-  return state.workflow.shape === "graph" && (state.options.keep_going ?? state.workflow.onFailure === "continue");
+  return (
+    state.workflow.shape === "graph" && (state.options.keep_going ?? state.workflow.onFailure === "continue")
+  );
 }
 
 /** The reason of a run that failed because of a step: the step's own, with its place. */
@@ -287,4 +305,3 @@ export function whyFailed(node: StepNode): RunReason {
     ...(failure.hint !== undefined && { hint: failure.hint }),
   };
 }
-

@@ -1,4 +1,6 @@
-export type ParsedDuration = { readonly ok: true; readonly ms: number } | { readonly ok: false; readonly message: string };
+export type ParsedDuration =
+  | { readonly ok: true; readonly ms: number }
+  | { readonly ok: false; readonly message: string };
 
 /** One year. A longer wait is a mistake of units. */
 const MAX_MS = 365 * 24 * 3_600_000;

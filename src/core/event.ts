@@ -84,7 +84,12 @@ export type RunEvent =
   | {
       readonly event: "run_created";
       readonly format: "wf.run/1";
-      readonly workflow: { readonly id: string; readonly file: string; readonly sha256: string; readonly source: string };
+      readonly workflow: {
+        readonly id: string;
+        readonly file: string;
+        readonly sha256: string;
+        readonly source: string;
+      };
       readonly inputs: JsonObject;
       readonly limits: EffectiveLimits;
       readonly options: RunOptions;
@@ -157,7 +162,13 @@ export type RunEvent =
       readonly old: Json;
       readonly new: Json;
     }
-  | { readonly event: "limit_clamped"; readonly step: string; readonly limit: string; readonly from: Json; readonly to: Json }
+  | {
+      readonly event: "limit_clamped";
+      readonly step: string;
+      readonly limit: string;
+      readonly from: Json;
+      readonly to: Json;
+    }
   | { readonly event: "security"; readonly step: string; readonly attempt: number; readonly what: string }
   | {
       readonly event: "run_ended";

@@ -7,7 +7,9 @@ import type { Expression } from "./workflow.ts";
 /** What `when` sees. In a graph `steps` holds ancestors only, so that timing decides nothing. */
 export interface ExpressionScope {
   readonly inputs: Readonly<Record<string, Json>>;
-  readonly steps: Readonly<Record<string, { readonly status: string; readonly outputs?: Readonly<Record<string, Json>> }>>;
+  readonly steps: Readonly<
+    Record<string, { readonly status: string; readonly outputs?: Readonly<Record<string, Json>> }>
+  >;
   readonly workflow: Readonly<Record<string, Json>>;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -64,7 +66,11 @@ function compileNew(source: string): Compiled | ExpressionFault {
     let fault: ExpressionFault | null = null;
     if (!checked.valid) fault = faultOf(checked.error, source);
     else if (checked.type !== "bool" && checked.type !== "dyn") {
-      fault = { message: `it gives ${checked.type}, it must give true or false`, offset: 0, length: source.length };
+      fault = {
+        message: `it gives ${checked.type}, it must give true or false`,
+        offset: 0,
+        length: source.length,
+      };
     }
     return { run, ast: run.ast, references, fault };
   } catch (error) {
@@ -81,7 +87,11 @@ function faultOf(error: unknown, source: string): ExpressionFault {
 function summaryOf(error: unknown): string {
   const { summary, message } = error as { summary?: string; message?: string };
   const line = (summary ?? message ?? String(error)).split("\n")[0] ?? "";
-  return line.slice(0, 1).toLowerCase() + line.slice(1);
+  if (/^Unexpected token: EOF/i.test(line)) return "the expression ends too early";
+  return (
+    line.slice(0, 1).toLowerCase() +
+    line.slice(1).replace(/^ound no matching overload for/, "ound no function for")
+  );
 }
 
 /**
@@ -103,7 +113,11 @@ function matchesFault(
 ): ExpressionFault | null {
   const pattern = patternNode(node);
   if (pattern) {
-    const at = { offset: pattern.range.start, length: pattern.range.end - pattern.range.start, isPattern: true };
+    const at = {
+      offset: pattern.range.start,
+      length: pattern.range.end - pattern.range.start,
+      isPattern: true,
+    };
     if (pattern.op !== "value" || typeof pattern.args !== "string") {
       return { message: "the regular expression of matches() must be written out in quotes", ...at };
     }
@@ -157,7 +171,9 @@ function childrenOf(node: ASTNode): ASTNode[] {
 }
 
 /** Loads what evaluating needs, if a workflow has any `when`; without it the first evaluation does. */
-export async function prepareExpressions(workflow: { readonly steps: readonly { readonly when?: Expression }[] }): Promise<void> {
+export async function prepareExpressions(workflow: {
+  readonly steps: readonly { readonly when?: Expression }[];
+}): Promise<void> {
   for (const { when } of workflow.steps) if (when) return void compile(when.source);
 }
 
@@ -201,7 +217,11 @@ function toCel(value: Json): unknown {
   if (typeof value === "number") return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(toCel);
   if (!isJsonObject(value)) return value;
-  return new Map(Object.entries(value).filter(([, each]) => each !== undefined).map(([key, each]) => [key, toCel(each)]));
+  return new Map(
+    Object.entries(value)
+      .filter(([, each]) => each !== undefined)
+      .map(([key, each]) => [key, toCel(each)]),
+  );
 }
 
 function describe(value: unknown): string {

@@ -146,7 +146,8 @@ function clampTimes(state: RunState, at: number): void {
   }
   for (const index of state.running) {
     const node = nodeAt(state, index);
-    if (node.state.status === "running" && node.state.startedAt > at) node.state = { ...node.state, startedAt: at };
+    if (node.state.status === "running" && node.state.startedAt > at)
+      node.state = { ...node.state, startedAt: at };
   }
 }
 
@@ -237,7 +238,12 @@ function endAttempt(state: RunState, record: AttemptRecord): void {
   }
 }
 
-function fail(state: RunState, node: StepNode, attempt: number, failure: AttemptRecord["error"] & object): void {
+function fail(
+  state: RunState,
+  node: StepNode,
+  attempt: number,
+  failure: AttemptRecord["error"] & object,
+): void {
   node.outputs = {};
   const allowed = node.step.allowFailure;
   setState(state, node, { status: "failed", attempt, failure, allowed });

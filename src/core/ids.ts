@@ -30,5 +30,8 @@ function fault(text: string, start: RegExp, all: RegExp, first: string, rest: st
 
 /** `("WF_V", ["inputs", "a-b"])` → `WF_V_INPUTS_A_B`. */
 export function variableName(prefix: string, segments: readonly string[]): string {
-  return `${prefix}_${segments.join("_").toUpperCase().replace(/[^A-Z0-9_]/g, "_")}`;
+  return `${prefix}_${segments
+    .join("_")
+    .toUpperCase()
+    .replace(/[^A-Z0-9_]/g, "_")}`;
 }

@@ -37,7 +37,14 @@ function ajvInstance(): Ajv {
   if (ajv) return ajv;
   const { Ajv2020 } = require("ajv/dist/2020.js") as { Ajv2020: new (options: object) => Ajv };
   const formats = require("ajv-formats") as { default?: (ajv: Ajv) => void } & ((ajv: Ajv) => void);
-  ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false, strictTuples: false, logger: false });
+  ajv = new Ajv2020({
+    allErrors: true,
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    strictTuples: false,
+    logger: false,
+  });
   (formats.default ?? formats)(ajv);
   return ajv;
 }
@@ -48,7 +55,9 @@ function plainTypes(schema: JsonObject): readonly string[] | null {
   const { type } = schema;
   if (type === undefined) return TYPES;
   const types = Array.isArray(type) ? type : [type];
-  return types.length > 0 && types.every((each) => TYPES.includes(each as string)) ? (types as string[]) : null;
+  return types.length > 0 && types.every((each) => TYPES.includes(each as string))
+    ? (types as string[])
+    : null;
 }
 
 /** What is wrong with a schema itself. */
@@ -82,10 +91,14 @@ function isOfType(value: Json, type: string): boolean {
 }
 
 function faultOf(error: AjvError): SchemaFault {
-  const path = error.instancePath.split("/").slice(1).map((part) => part.replace(/~1/g, "/").replace(/~0/g, "~"));
+  const path = error.instancePath
+    .split("/")
+    .slice(1)
+    .map((part) => part.replace(/~1/g, "/").replace(/~0/g, "~"));
   const { allowedValues, additionalProperty } = error.params;
   let detail = "";
-  if (Array.isArray(allowedValues)) detail = `: ${allowedValues.map((each) => JSON.stringify(each)).join(", ")}`;
+  if (Array.isArray(allowedValues))
+    detail = `: ${allowedValues.map((each) => JSON.stringify(each)).join(", ")}`;
   else if (typeof additionalProperty === "string") detail = `: ${additionalProperty}`;
   return { path, message: `${error.message ?? error.keyword}${detail}` };
 }

@@ -30,7 +30,8 @@ export function parseOutputFile(text: string): Map<string, string> | OutputSynta
     const delimiter = line.slice(here + 2);
     if (delimiter === "") return { line: number, message: `${name}<< needs a delimiter` };
     const end = lines.indexOf(delimiter, i + 1);
-    if (end < 0) return { line: number, message: `${name}<<${delimiter} has no closing line ${quote(delimiter)}` };
+    if (end < 0)
+      return { line: number, message: `${name}<<${delimiter} has no closing line ${quote(delimiter)}` };
     values.set(name, lines.slice(i + 1, end).join("\n"));
     i = end;
   }

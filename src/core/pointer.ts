@@ -1,5 +1,6 @@
+import { successor } from "./decide.ts";
 import type { PointerEntry } from "./record.ts";
-import { nodeAt, type RunState } from "./state.ts";
+import { isPassed, nodeAt, type RunState } from "./state.ts";
 
 const MAX_ENTRIES = 100;
 
@@ -27,8 +28,17 @@ export function pointerOf(state: RunState): PointerEntry[] {
     else if (state.retrying.has(node.step.index)) add(node.step.index, "retrying");
   }
   const first = state.due.next();
-  if (active.length === 0 && first >= 0) add(first, "due");
+  const next = first >= 0 ? first : afterCursor(state);
+  if (active.length === 0 && next !== null) add(next, "due");
   return active;
+}
+
+/** Between the end of a step and the transition: the step that the sequence is about to go to. */
+function afterCursor(state: RunState): number | null {
+  if (state.workflow.shape !== "sequence" || typeof state.cursor !== "number") return null;
+  const { state: at } = nodeAt(state, state.cursor);
+  if (!isPassed(at)) return null;
+  return state.indexOf.get(successor(state, state.cursor, at.status).to) ?? null;
 }
 
 /** What `resume` would start first: canceled, failed, due and retrying steps, in file order. */
@@ -37,7 +47,8 @@ function* resumable(state: RunState): Generator<number> {
   for (const node of state.steps) {
     const { index } = node.step;
     const failed = state.failed.has(index) && !waiting;
-    if (failed || node.state.status === "canceled" || state.due.has(index) || state.retrying.has(index)) yield index;
+    if (failed || node.state.status === "canceled" || state.due.has(index) || state.retrying.has(index))
+      yield index;
   }
   if (state.cursor === "fail" && state.cameFrom !== null) yield state.cameFrom;
 }
@@ -52,11 +63,14 @@ export function describeNext(state: RunState): string {
     case "failed":
     case "canceled":
     case "waiting":
-      return first ? `wf resume starts attempt ${first.attempt} of ${first.step}${more}` : "wf resume goes on";
+      return first
+        ? `wf resume starts attempt ${first.attempt} of ${first.step}${more}`
+        : "wf resume goes on";
     case "queued":
     case "running":
       if (!first) return "end the run";
-      if (first.state === "running") return `wait for attempt ${first.attempt} of ${first.step} to end${more}`;
+      if (first.state === "running")
+        return `wait for attempt ${first.attempt} of ${first.step} to end${more}`;
       if (first.state === "retrying") return `retry ${first.step} after attempt ${first.attempt}${more}`;
       return `start attempt ${first.attempt} of ${first.step}${more}`;
     default:

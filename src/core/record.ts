@@ -36,7 +36,12 @@ export interface PointerEntry {
 export interface RunRecord {
   readonly format: "wf.run/1";
   readonly runId: string;
-  readonly workflow: { readonly id: string; readonly file: string; readonly sha256: string; readonly source: string };
+  readonly workflow: {
+    readonly id: string;
+    readonly file: string;
+    readonly sha256: string;
+    readonly source: string;
+  };
   readonly status: RunStatus;
   readonly reason: RunReason | null;
   readonly inputs: JsonObject;

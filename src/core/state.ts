@@ -44,7 +44,12 @@ export type StepState =
       readonly notBefore: number | null;
     }
   | { readonly status: "succeeded"; readonly attempt: number }
-  | { readonly status: "failed"; readonly attempt: number; readonly failure: Failure; readonly allowed: boolean }
+  | {
+      readonly status: "failed";
+      readonly attempt: number;
+      readonly failure: Failure;
+      readonly allowed: boolean;
+    }
   | { readonly status: "skipped"; readonly because: string }
   | { readonly status: "canceled"; readonly attempt: number };
 
@@ -191,9 +196,14 @@ export function nodeAt(state: RunState, index: number): StepNode {
   return node;
 }
 
+/** How a step can have been passed. */
+export type PassedState = Extract<StepState, { status: "succeeded" | "skipped" | "failed" }>;
+
 /** Whether what comes after the step may start. */
-export function isPassed(state: StepState): boolean {
-  return state.status === "succeeded" || state.status === "skipped" || (state.status === "failed" && state.allowed);
+export function isPassed(state: StepState): state is PassedState {
+  return (
+    state.status === "succeeded" || state.status === "skipped" || (state.status === "failed" && state.allowed)
+  );
 }
 
 /** Milliseconds that engines have driven the run; time in which nobody did does not count. */

@@ -46,7 +46,8 @@ export function scanTemplate(source: string): Piece[] {
   const pieces: Piece[] = [];
   let from = 0;
   const text = (end: number, next: number, extra = "") => {
-    if (end > from || extra !== "") pieces.push({ kind: "text", text: source.slice(from, end) + extra, start: from, end: next });
+    if (end > from || extra !== "")
+      pieces.push({ kind: "text", text: source.slice(from, end) + extra, start: from, end: next });
     from = next;
   };
   OPENING.lastIndex = 0;
@@ -59,7 +60,9 @@ export function scanTemplate(source: string): Piece[] {
     const close = source.indexOf("}}", start);
     text(start, start);
     const end = close < 0 ? Math.min(source.length, start + 2) : close + 2;
-    pieces.push(close < 0 ? { kind: "fault", message: "is not closed", start, end } : pathPiece(source, start, end));
+    pieces.push(
+      close < 0 ? { kind: "fault", message: "is not closed", start, end } : pathPiece(source, start, end),
+    );
     from = end;
     OPENING.lastIndex = end;
   }
@@ -139,5 +142,7 @@ export function textOf(value: Json): string {
 export function renderTemplate(template: Template, scope: TemplateScope): Json {
   const [first] = template.parts;
   if (template.parts.length === 1 && typeof first === "object") return lookup(first, scope);
-  return template.parts.map((part) => (typeof part === "string" ? part : textOf(lookup(part, scope)))).join("");
+  return template.parts
+    .map((part) => (typeof part === "string" ? part : textOf(lookup(part, scope))))
+    .join("");
 }

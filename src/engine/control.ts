@@ -36,7 +36,10 @@ export function hasNewRequests(session: Session): boolean {
  * Calls `onChange` when `control/` may have changed: on the watcher's hint, a moment later again, and every second
  * whatever the watcher says, since on some file systems it says nothing. Returns what ends it.
  */
-export function watchControl(runDir: string, onChange: () => void): { hintToo(): Promise<void>; close(): void } {
+export function watchControl(
+  runDir: string,
+  onChange: () => void,
+): { hintToo(): Promise<void>; close(): void } {
   const timer = setInterval(onChange, CONTROL_POLL_MS);
   let closed = false;
   let closeWatcher: (() => Promise<void>) | undefined;

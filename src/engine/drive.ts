@@ -20,7 +20,12 @@ import { listenToSignals } from "./signals.ts";
 
 type Message =
   | { readonly about: "ended"; readonly live: LiveAttempt; readonly end: AttemptEnd }
-  | { readonly about: "collected"; readonly live: LiveAttempt; readonly ending: Ending; readonly collected: Collected }
+  | {
+      readonly about: "collected";
+      readonly live: LiveAttempt;
+      readonly ending: Ending;
+      readonly collected: Collected;
+    }
   | { readonly about: "error"; readonly error: unknown }
   | { readonly about: "control" };
 
@@ -35,7 +40,10 @@ const MAX_READY = 8;
  * Drives a run until it has ended or waits: the one loop behind `start`, `resume` and `executeNext`. Each turn takes
  * what happened, decides, performs, and makes the turn durable before anything of it takes effect.
  */
-export async function drive(session: Session, options: DriveOptions & { readonly attempts?: number }): Promise<Driven> {
+export async function drive(
+  session: Session,
+  options: DriveOptions & { readonly attempts?: number },
+): Promise<Driven> {
   const loop = new Loop(session, options);
   try {
     return await loop.run();
@@ -70,7 +78,8 @@ class Loop {
       capacity: this.#maxParallel + Math.min(this.#maxParallel, MAX_READY),
       onReady: () => this.#inbox.poke(),
       onEnd: (launched, end) => this.#performer.launchedEnded(launched, end),
-      onBroken: (why) => this.#fail(new WfError({ code: "IO_ERROR", message: `no process can be started: ${why}` })),
+      onBroken: (why) =>
+        this.#fail(new WfError({ code: "IO_ERROR", message: `no process can be started: ${why}` })),
     });
     this.#performer = new Performer({
       session,
@@ -88,7 +97,8 @@ class Loop {
     const control = watchControl(session.places.runDir, () => this.#inbox.post({ about: "control" }));
     const settled = setTimeout(() => {
       control.hintToo().catch(() => undefined);
-      const lost = () => this.#fail(new WfError({ code: "LOCK_LOST", message: "another engine has taken this run over" }));
+      const lost = () =>
+        this.#fail(new WfError({ code: "LOCK_LOST", message: "another engine has taken this run over" }));
       session.claim.startHeartbeat(lost).catch((error) => this.#fail(error));
     }, SETTLED_AFTER_MS);
     this.#closers.push(control.close, () => clearTimeout(settled));
@@ -184,8 +194,10 @@ class Loop {
   /** Asks for as many idle wrappers as may be used before long. */
   #readyWrappers(): void {
     const { state } = this.#session;
-    if (state.status !== "running" || this.#signal !== null || state.cancel !== null) return this.#launcher.want(0);
-    const open = state.workflow.shape === "sequence" ? 1 : state.steps.length - state.passed - state.running.size;
+    if (state.status !== "running" || this.#signal !== null || state.cancel !== null)
+      return this.#launcher.want(0);
+    const open =
+      state.workflow.shape === "sequence" ? 1 : state.steps.length - state.passed - state.running.size;
     this.#launcher.want(Math.max(0, Math.min(open, this.#maxParallel, MAX_READY)));
   }
 

@@ -43,7 +43,11 @@ function judgeStopped(because: StopReason, node: StepNode, end: ProcessEnd): End
     return { status: "canceled", ...stopped, error: { code: "CANCELED", message: WHY_STOPPED[because] } };
   }
   const message = `it took longer than its timeout of ${formatDuration(node.step.timeoutMs ?? 0)}`;
-  return { status: "timed_out", ...stopped, error: { code: "TIMEOUT", message, hint: "see stderr.log; or raise timeout" } };
+  return {
+    status: "timed_out",
+    ...stopped,
+    error: { code: "TIMEOUT", message, hint: "see stderr.log; or raise timeout" },
+  };
 }
 
 const KILLED: Failure = {
@@ -66,7 +70,13 @@ const WHY_STOPPED = {
 function exitFailure(status: number): Failure {
   const by = SIGNALS[status - 128];
   const meaning =
-    status === 127 ? " (a command was not found)" : status === 126 ? " (a command can not be run)" : by ? ` (${by})` : "";
+    status === 127
+      ? " (a command was not found)"
+      : status === 126
+        ? " (a command can not be run)"
+        : by
+          ? ` (${by})`
+          : "";
   return { code: "EXIT_STATUS", message: `exit status ${status}${meaning}`, hint: "see stderr.log" };
 }
 
@@ -96,7 +106,12 @@ export function collect(session: Session, live: LiveAttempt, ending: Ending): Co
 }
 
 /** Records the end of an attempt with all that is known of it. */
-export function recordEnd(session: Session, live: LiveAttempt, ending: Ending, collected: Collected = NO_OUTPUTS): void {
+export function recordEnd(
+  session: Session,
+  live: LiveAttempt,
+  ending: Ending,
+  collected: Collected = NO_OUTPUTS,
+): void {
   const { state } = session;
   const node = nodeAt(state, live.index);
   if (node.state.status !== "running") throw new Error(`${live.step} is not running`);
@@ -135,7 +150,12 @@ function sizeOf(path: string): number {
 }
 
 /** In a sequence: where the run goes after this attempt, and why. */
-function whereTo(state: RunState, node: StepNode, status: AttemptStatus, error: Failure | undefined): AttemptRecord["next"] {
+function whereTo(
+  state: RunState,
+  node: StepNode,
+  status: AttemptStatus,
+  error: Failure | undefined,
+): AttemptRecord["next"] {
   if (state.workflow.shape !== "sequence") return undefined;
   const { step } = node;
   if (status === "succeeded") return described(state, node, "succeeded");
@@ -148,7 +168,11 @@ function whereTo(state: RunState, node: StepNode, status: AttemptStatus, error: 
   return { to: "fail", because: step.retry.max > 0 ? "it failed and no retry is left" : "it failed" };
 }
 
-function described(state: RunState, node: StepNode, how: "succeeded" | "failed"): { to: string; because: string } {
+function described(
+  state: RunState,
+  node: StepNode,
+  how: "succeeded" | "failed",
+): { to: string; because: string } {
   const { to, because } = successor(state, node.step.index, how);
   return { to, because: because.message };
 }

@@ -32,9 +32,16 @@ function readWorkflowFile(path: string): Buffer {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") {
-      throw new WfError({ code: "FILE_NOT_FOUND", message: `there is no file ${path}`, hint: "wf init writes one" });
+      throw new WfError({
+        code: "FILE_NOT_FOUND",
+        message: `there is no file ${path}`,
+        hint: "wf init writes one",
+      });
     }
     const why = code === "EISDIR" ? "it is a folder" : String(code);
-    throw new WfError({ code: "FILE_UNREADABLE", message: `${path} can not be read: ${why}` }, { cause: error });
+    throw new WfError(
+      { code: "FILE_UNREADABLE", message: `${path} can not be read: ${why}` },
+      { cause: error },
+    );
   }
 }

@@ -9,7 +9,7 @@ import { renderTemplate, TemplateError } from "../core/template.ts";
 import { readExit, watch } from "../process/adopt.ts";
 import type { LaunchedProcess, Launcher } from "../process/launcher.ts";
 import type { Stopper } from "../process/stop.ts";
-import { type PreparedCommand, PreparationError, prepareCommand } from "../steps/command.ts";
+import { PreparationError, type PreparedCommand, prepareCommand } from "../steps/command.ts";
 import { type Environment, newCookie } from "../steps/environment.ts";
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
@@ -145,7 +145,13 @@ export class Performer {
     this.#launch(node, attempt, launched, command, cookie);
   }
 
-  #launch(node: StepNode, attempt: number, launched: LaunchedProcess, command: PreparedCommand, cookie: string): void {
+  #launch(
+    node: StepNode,
+    attempt: number,
+    launched: LaunchedProcess,
+    command: PreparedCommand,
+    cookie: string,
+  ): void {
     const { session, launcher } = this.#parts;
     const dir = attemptDir(session.places.runDir, node.step.id, attempt);
     const identity = { ...launched.identity, cookie };
@@ -172,7 +178,15 @@ export class Performer {
     mkdirSync(dir, { recursive: true });
     this.started += 1;
     session.record({ event: "attempt_started", step: node.step.id, attempt, cause });
-    const identity = { pid: 0, startTime: "", bootId: "", pidNamespace: "", host: "", machineId: "", cookie: "" };
+    const identity = {
+      pid: 0,
+      startTime: "",
+      bootId: "",
+      pidNamespace: "",
+      host: "",
+      machineId: "",
+      cookie: "",
+    };
     const live = { index: node.step.index, step: node.step.id, attempt, identity, adopted: false };
     recordEnd(session, live, { status: "failed", error });
   }
@@ -200,7 +214,9 @@ export class Performer {
   #outputs(): Record<string, Json> | TemplateError {
     const { state, places } = this.#parts.session;
     const templates = Object.entries(state.workflow.outputs);
-    const named = [...pathsOf(templates.map(([, template]) => template))].flatMap(({ segments }) => segments[1] ?? []);
+    const named = [...pathsOf(templates.map(([, template]) => template))].flatMap(
+      ({ segments }) => segments[1] ?? [],
+    );
     const scope = { ...runScope(state, places), steps: stepScope(state, places, named) };
     try {
       return Object.fromEntries(templates.map(([name, template]) => [name, renderTemplate(template, scope)]));

@@ -1,5 +1,4 @@
-import { nodeAt } from "../core/state.ts";
-import { initialState } from "../core/state.ts";
+import { initialState, nodeAt } from "../core/state.ts";
 import { lookup, TemplateError } from "../core/template.ts";
 import type { Plan, StartRequest } from "./api.ts";
 import { checkStart } from "./start.ts";

@@ -13,11 +13,15 @@ export function raiseLimits(given: Readonly<Record<string, string>>): Raised {
   for (const [name, value] of Object.entries(given)) {
     if (name === "run_timeout") {
       const duration = parseDuration(/^\d+$/.test(value) ? Number(value) : value);
-      if (!duration.ok) throw new WfError({ code: "USAGE", message: `--limit run_timeout: ${duration.message}` });
+      if (!duration.ok)
+        throw new WfError({ code: "USAGE", message: `--limit run_timeout: ${duration.message}` });
       raised.run_timeout_ms = duration.ms;
     } else if (name === "max_total_iterations" || name === "max_parallel") {
       if (!/^[1-9]\d{0,8}$/.test(value)) {
-        throw new WfError({ code: "USAGE", message: `--limit ${name}: '${value}' is not a whole number above 0` });
+        throw new WfError({
+          code: "USAGE",
+          message: `--limit ${name}: '${value}' is not a whole number above 0`,
+        });
       }
       raised[name] = Number(value);
     } else {
@@ -33,7 +37,12 @@ export function requireUnspent(state: RunState, raised: Raised): void {
   const limits = { ...state.limits, ...raised };
   const code = state.reason?.code;
   if (code === "ITERATION_LIMIT" && state.iterations >= limits.max_total_iterations) {
-    throw spent(state, "max_total_iterations", `${state.iterations} attempts were started`, String(state.iterations * 2));
+    throw spent(
+      state,
+      "max_total_iterations",
+      `${state.iterations} attempts were started`,
+      String(state.iterations * 2),
+    );
   }
   const timeout = limits.run_timeout_ms;
   const driven = drivenMs(state, 0);

@@ -4,10 +4,10 @@ import type { JournalLine, RunOptions } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
 import { WfError } from "../core/problem.ts";
 import type { Workflow } from "../core/workflow.ts";
-import { readRun, readSnapshotIfCurrent } from "../store/open-run.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { claim } from "../store/lock.ts";
+import { readRun, readSnapshotIfCurrent } from "../store/open-run.ts";
 import { recoverJournal } from "../store/recover.ts";
 import { VERSION } from "../system/version.ts";
 import type { DriveOptions, Outcome, ResumeRequest } from "./api.ts";
@@ -79,7 +79,10 @@ export async function attendRequests(outcome: Outcome, options: DriveOptions): P
   if (session.state.status === "waiting") session.record(engineStarted("resume", checked.project));
   takeRequests(session);
   if (session.state.cancel === null && session.state.status === "running") {
-    session.record({ event: "run_waiting", reason: outcome.record.reason ?? { code: "PAUSED", message: "paused" } });
+    session.record({
+      event: "run_waiting",
+      reason: outcome.record.reason ?? { code: "PAUSED", message: "paused" },
+    });
   }
   session.commit();
   if (session.state.status === "running") return driveAndRelease(session, options);
@@ -132,13 +135,17 @@ async function reopen(runDir: string, checked: CheckedResume, options: DriveOpti
   const held = await claim(runDir, {
     version: VERSION,
     onWaiting: (owner, ms) =>
-      observer.note?.(`process ${owner.pid} on ${owner.host} may still drive it; taking over if it is silent for ${ms / 1000} s`),
+      observer.note?.(
+        `process ${owner.pid} on ${owner.host} may still drive it; taking over if it is silent for ${ms / 1000} s`,
+      ),
   });
   try {
     const { durability } = checked;
     const recovered = recoverJournal(runDir, { durability });
     if (recovered.cut) {
-      observer.note?.(`${recovered.cut.bytes} bytes at the end of the journal were torn (${recovered.cut.what}); kept in ${recovered.cut.file}`);
+      observer.note?.(
+        `${recovered.cut.bytes} bytes at the end of the journal were torn (${recovered.cut.what}); kept in ${recovered.cut.file}`,
+      );
     }
     const state = foldAll(checked.workflow, recovered.lines);
     const { seq, length } = recovered;

@@ -1,5 +1,6 @@
-import { fold } from "../core/fold.ts";
+import { join } from "node:path";
 import type { AttemptRecord, JournalLine, RunEvent } from "../core/event.ts";
+import { fold } from "../core/fold.ts";
 import { SNAPSHOT_INTERVAL_MS, SNAPSHOT_SHARE } from "../core/limits.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
 import type { RunState } from "../core/state.ts";
@@ -10,7 +11,6 @@ import type { Journal } from "../store/journal.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
 import { writeSnapshot } from "../store/snapshot.ts";
-import { join } from "node:path";
 import type { Observer } from "./api.ts";
 import type { Clock } from "./clock.ts";
 

@@ -24,7 +24,11 @@ export async function settleOpenAttempts(
     const { attempt, process: identity } = at;
     if (identity === null) {
       // It was about to fail before a process was needed; the next engine comes to the same.
-      recordEnd(session, { index, step: step.id, attempt, identity: NOBODY, adopted: true }, { status: "not_run" });
+      recordEnd(
+        session,
+        { index, step: step.id, attempt, identity: NOBODY, adopted: true },
+        { status: "not_run" },
+      );
       continue;
     }
     const live: LiveAttempt = { index, step: step.id, attempt, identity, adopted: true };
@@ -66,7 +70,8 @@ export async function settleOpenAttempts(
 
 const UNVERIFIABLE: Failure = {
   code: "INTERRUPTED",
-  message: "it was started on another host or in another container, and left no exit status; it can not be verified",
+  message:
+    "it was started on another host or in another container, and left no exit status; it can not be verified",
 };
 
 const NOBODY = { pid: 0, startTime: "", bootId: "", pidNamespace: "", host: "", machineId: "", cookie: "" };

@@ -56,7 +56,11 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
   if (until !== undefined) requireStep(loaded.workflow, until, "--until");
   if (runId !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(runId)) {
     const message = `'${runId}' can not be a run's id`;
-    throw new WfError({ code: "BAD_RUN_ID", message, hint: "letters, digits, '.', '_' and '-', at most 128" });
+    throw new WfError({
+      code: "BAD_RUN_ID",
+      message,
+      hint: "letters, digits, '.', '_' and '-', at most 128",
+    });
   }
   const project = findProject(dirname(resolve(request.file)));
   const runsDir = resolve(request.runsDir ?? process.env.WF_RUNS_DIR ?? join(project, ".wf", "runs"));
@@ -136,7 +140,10 @@ function firstLines(
   ];
 }
 
-export function engineStarted(how: "start" | "resume" | "next", project: string): RunEvent & { event: "engine_started" } {
+export function engineStarted(
+  how: "start" | "resume" | "next",
+  project: string,
+): RunEvent & { event: "engine_started" } {
   const { pid, host, machineId, pidNamespace } = ownIdentity();
   return {
     event: "engine_started",

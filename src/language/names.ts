@@ -1,7 +1,7 @@
 import { expressionReferences } from "../core/expression.ts";
 import { parseTemplate, type Piece, scanTemplate } from "../core/template.ts";
 import type { Template } from "../core/workflow.ts";
-import { type Candidates, suggest } from "./did-you-mean.ts";
+import { type Candidates, nearest, suggest } from "./did-you-mean.ts";
 import type { Inside } from "./node.ts";
 import { LITERAL_HINT } from "./script.ts";
 import type { TextNode } from "./read.ts";
@@ -43,7 +43,7 @@ export const VIEWS = {
     roots: ["inputs", "steps", "workflow", "env"],
     workflow: [...RUN_NAMES, "step_id"],
   }),
-  outputPath: { roots: ["workflow"], workflow: ["run_id", "step_id", "attempt"] } as View,
+  outputPath: { roots: ["workflow"], workflow: ["run_id", "step_id", "attempt"], hint: "a path may use workflow.run_id, workflow.step_id and workflow.attempt" } as View,
   workflowEnv: {
     roots: ["inputs", "workflow"],
     workflow: [...RUN_NAMES, "step_id", "attempt"],
@@ -96,12 +96,12 @@ export class Names {
   #check(segments: readonly string[], at: Inside, view: View, shown: string, isTemplate: boolean): void {
     const [root = "", name, field] = segments;
     const unknown = (what: string, part: string, known: Candidates, hint = view.hint) => {
-      const text = suggest(part, known, `known ${what}`);
+      const text = suggest(part, known, `known ${what}s`);
       this.#problems.add("UNKNOWN_NAME", at, `${shown}: there is no ${what} "${part}" here`, hint ?? text);
     };
     if (!(view.roots as readonly string[]).includes(root)) {
-      const literal = isTemplate && !["inputs", "steps", "workflow"].includes(root) ? LITERAL_HINT : undefined;
-      return unknown("name", root, view.roots, view.hint ?? (view.roots.some((each) => near(each, root)) ? undefined : literal));
+      const hint = isTemplate && nearest(root, view.roots) === null ? rootsHint(view) : undefined;
+      return unknown("name", root, view.roots, view.hint ?? hint);
     }
     if (name === undefined) {
       if (isTemplate) this.#incomplete(at, shown, `${root}.<name>`);
@@ -142,6 +142,6 @@ export class Names {
   }
 }
 
-function near(a: string, b: string): boolean {
-  return a.slice(0, 3) === b.slice(0, 3);
+function rootsHint(view: View): string {
+  return `names begin with ${view.roots.map((root) => `${root}.`).join(", ")}; to write the braces themselves: \\{{`;
 }

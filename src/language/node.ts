@@ -4,18 +4,23 @@ import type { Span } from "./source.ts";
 /** A file as a tree that remembers where everything stood; aliases are resolved, keys are unique. */
 export type Node = ScalarNode | ListNode | MapNode;
 
-export interface ScalarNode extends Span {
+interface Place extends Span {
+  /** Present if something about it was wrong and has been reported: no more is to be said of its type. */
+  readonly isRefused?: true;
+}
+
+export interface ScalarNode extends Place {
   readonly kind: "scalar";
   readonly value: null | boolean | number | string;
   readonly style: "plain" | "single" | "double" | "block";
 }
 
-export interface ListNode extends Span {
+export interface ListNode extends Place {
   readonly kind: "list";
   readonly items: readonly Node[];
 }
 
-export interface MapNode extends Span {
+export interface MapNode extends Place {
   readonly kind: "map";
   readonly entries: ReadonlyMap<string, Entry>;
 }

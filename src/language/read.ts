@@ -46,6 +46,7 @@ export class Reader {
   }
 
   wrongType(node: Node, what: string, expected: string, hint?: string): null {
+    if (node.isRefused) return null;
     const kind = kindOf(node);
     this.problems.add("WRONG_TYPE", node, `${what} must be ${expected}, it is ${kind}`, hint);
     return null;

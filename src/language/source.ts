@@ -81,7 +81,7 @@ export function decode(path: string, bytes: Uint8Array): Decoded {
   if (!found) return { ok: true, source };
   const code = (found[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
   const count = text.match(new RegExp(UNPRINTABLE, "gu"))?.length ?? 1;
-  const more = count > 1 ? ` (and ${count - 1} more such characters)` : "";
+  const more = count > 1 ? ` (and ${count - 1} more like it)` : "";
   const problem: Problem = {
     code: "YAML_ENCODING",
     message: `the character U+${code} is not allowed here${more}`,

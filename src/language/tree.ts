@@ -37,7 +37,7 @@ class TreeBuilder {
     if (depth > MAX_DEPTH) {
       const message = `values are nested more than ${MAX_DEPTH} deep`;
       this.#problems.add("YAML_SYNTAX", spanOf(node), message);
-      return emptyAt(spanOf(node));
+      return refusedAt(spanOf(node));
     }
     if (isAlias(node)) return this.#alias(node.source, spanOf(node));
     const anchor = node.anchor;
@@ -54,11 +54,11 @@ class TreeBuilder {
     if (!anchored) {
       const hint = "text that begins with * must be put in quotes";
       this.#problems.add("YAML_ALIAS", span, `there is no anchor &${name} before this alias`, hint);
-      return emptyAt(span);
+      return refusedAt(span);
     }
     if (anchored.node === null) {
       this.#problems.add("YAML_ALIAS", span, `the alias *${name} stands inside of what it repeats`);
-      return emptyAt(span);
+      return refusedAt(span);
     }
     this.#size += anchored.size;
     this.#aliased += anchored.size;
@@ -67,12 +67,12 @@ class TreeBuilder {
       const message = `the aliases of this file repeat more than ${MAX_ALIASED_NODES} values`;
       this.#problems.add("YAML_ALIAS", span, message, "write the values out, or pass them as an input");
     }
-    return emptyAt(span);
+    return refusedAt(span);
   }
 
   #plain(node: ParsedNode, depth: number): Node {
     this.#size++;
-    this.#checkTag(node);
+    if (!this.#checkTag(node)) return refusedAt(spanOf(node));
     if (isMap(node)) return this.#map(node as YAMLMap.Parsed, depth);
     if (isSeq(node)) {
       const items = (node as YAMLSeq.Parsed).items.map((item) => this.build(item as ParsedNode, depth + 1, spanOf(node)));
@@ -83,11 +83,15 @@ class TreeBuilder {
 
   #map(node: YAMLMap.Parsed, depth: number): Node {
     const entries = new Map<string, Entry>();
+    let isRefused = false;
     for (const pair of node.items as Pair<ParsedNode, ParsedNode | null>[]) {
       const span = spanOf(pair.key ?? node);
       const key = this.#key(pair.key);
       const value = this.build(pair.value, depth + 1, { start: span.end, end: span.end });
-      if (key === null) continue;
+      if (key === null) {
+        isRefused = true;
+        continue;
+      }
       if (FORBIDDEN_KEYS.has(key)) {
         this.#problems.add("FORBIDDEN_KEY", span, `"${key}" can not be used as a key`, "choose another name");
       } else if (entries.has(key)) {
@@ -95,7 +99,7 @@ class TreeBuilder {
         this.#problems.add("DUPLICATE_KEY", span, `"${key}" stands here twice; first in line ${first}`);
       } else entries.set(key, { key: span, value });
     }
-    return { kind: "map", entries, ...spanOf(node) };
+    return { kind: "map", entries, ...(isRefused ? { isRefused } : {}), ...spanOf(node) };
   }
 
   /** `1` and `"1"` are the same key: JSON knows no other keys than text. */
@@ -122,21 +126,22 @@ class TreeBuilder {
       const isFinite = Number.isFinite(value);
       const message = isFinite ? `${node.source} would be rounded to ${value}` : `${node.source} is not a number that JSON can hold`;
       this.#problems.add("NUMBER_UNSAFE", span, message, "put it in quotes if it is meant as text");
-      return { kind: "scalar", value: 0, style, ...span };
+      return { kind: "scalar", value: 0, style, isRefused: true, ...span };
     }
-    const isKnown = value === null || typeof value === "boolean" || typeof value === "string";
-    return { kind: "scalar", value: isKnown ? value : null, style, ...span };
+    if (value === null || typeof value === "boolean" || typeof value === "string") return { kind: "scalar", value, style, ...span };
+    return refusedAt(span);
   }
 
-  #checkTag(node: ParsedNode): void {
+  #checkTag(node: ParsedNode): boolean {
     const tag = node.tag;
-    if (tag === undefined || tag === "!") return;
+    if (tag === undefined || tag === "!") return true;
     const name = tag.replace("tag:yaml.org,2002:", "!!");
     const kind = isMap(node) ? "map" : isSeq(node) ? "seq" : TAG_OF_TYPE[typeof (node as Scalar).value];
-    if (name === `!!${kind}` || (kind === "int" && name === "!!float")) return;
+    if (name === `!!${kind}` || (kind === "int" && name === "!!float")) return true;
     const start = this.#problems.source.text.lastIndexOf(name, node.range[0]);
     const span = start < 0 ? spanOf(node) : { start, end: start + name.length };
     this.#problems.add("YAML_TAG", span, `the tag ${name} is not supported`, "remove it; put text in quotes");
+    return false;
   }
 }
 
@@ -156,5 +161,10 @@ function spanOf(node: ParsedNode): Span {
 }
 
 function emptyAt(span: Span): ScalarNode {
-  return { kind: "scalar", value: null, style: "plain", ...span };
+  return { kind: "scalar", value: null, style: "plain", start: span.start, end: span.end };
+}
+
+/** Stands for a value that was refused. */
+function refusedAt(span: Span): ScalarNode {
+  return { ...emptyAt(span), isRefused: true };
 }

@@ -196,8 +196,9 @@ class ProcessLauncher implements Launcher {
   #onDeath(wrapper: Wrapper): void {
     let end: ProcessEnd = { died: true };
     try {
-      const mark = wrapper.command && readExit(wrapper.command.attemptDir);
-      if (typeof mark === "number") end = { exitCode: mark };
+      const mark = wrapper.command === undefined ? null : readExit(wrapper.command.attemptDir);
+      if (mark === null) end = { error: whyNotBegun(wrapper.command) };
+      else if (mark !== "began") end = { exitCode: mark };
     } catch (error) {
       end = { error: (error as Error).message };
     }

@@ -95,7 +95,11 @@ function refuseNul(env: Readonly<Record<string, string | null>>): void {
 }
 
 /** Takes what an environment can not hold out of `env`: values over the limit, then the largest until all fit. */
-function takeLargeValues(env: Record<string, string | null>, base: Environment, step: Step): Map<string, string> {
+function takeLargeValues(
+  env: Record<string, string | null>,
+  base: Environment,
+  step: Step,
+): Map<string, string> {
   const taken = new Map<string, string>();
   const sized = Object.entries(env)
     .map(([name, value]) => ({ name, value, bytes: value === null ? 0 : Buffer.byteLength(value) }))
@@ -142,7 +146,10 @@ function workingFolder(places: Places, step: Step, attempt: string, scope: Templ
   const folder = join(root, wanted);
   const inside = relative(root, folder);
   if (isAbsolute(wanted) || inside === ".." || inside.startsWith("../")) {
-    throw new PreparationError({ code: "CWD_NOT_FOUND", message: `cwd leaves the ${step.workspaceMode} folder: ${wanted}` });
+    throw new PreparationError({
+      code: "CWD_NOT_FOUND",
+      message: `cwd leaves the ${step.workspaceMode} folder: ${wanted}`,
+    });
   }
   // The attempt's own folder is made after this.
   if (step.workspaceMode !== "attempt") requireFolder(folder, wanted);
@@ -158,7 +165,10 @@ function requireFolder(folder: string, wanted: string): void {
   } catch {
     // Said below.
   }
-  throw new PreparationError({ code: "CWD_NOT_FOUND", message: `cwd is no folder that can be entered: ${wanted}` });
+  throw new PreparationError({
+    code: "CWD_NOT_FOUND",
+    message: `cwd is no folder that can be entered: ${wanted}`,
+  });
 }
 
 function outputFolders(scope: TemplateScope, attempt: string): string[] {

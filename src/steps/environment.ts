@@ -82,13 +82,19 @@ export function newCookie(runId: string, step: string, attempt: number, outer: s
 
 function dependsOnStep(template: Template): boolean {
   for (const { segments } of pathsOf([template])) {
-    const ofRun = segments[0] === "inputs" || (segments[0] === "workflow" && (segments[1] ?? "").startsWith("run_"));
+    const ofRun =
+      segments[0] === "inputs" || (segments[0] === "workflow" && (segments[1] ?? "").startsWith("run_"));
     if (!ofRun) return true;
   }
   return false;
 }
 
-function assign(env: Record<string, string | null>, name: string, template: Template, scope: TemplateScope): void {
+function assign(
+  env: Record<string, string | null>,
+  name: string,
+  template: Template,
+  scope: TemplateScope,
+): void {
   const text = asText(renderTemplate(template, scope));
   if (text !== null) env[name] = text;
   else delete env[name];

@@ -130,9 +130,13 @@ function readOutputFile(path: string): { values: Map<string, string> } | { failu
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (!stat) return null;
   const refuse = (code: string, message: string) => ({ failure: { code, message } });
-  if (!stat.isFile()) return refuse("OUTPUT_UNSAFE", "$WF_OUTPUT was replaced by something that is no plain file");
+  if (!stat.isFile())
+    return refuse("OUTPUT_UNSAFE", "$WF_OUTPUT was replaced by something that is no plain file");
   if (stat.size > MAX_OUTPUT_BYTES) {
-    return refuse("OUTPUT_SYNTAX", `$WF_OUTPUT holds ${stat.size} bytes; at most ${MAX_OUTPUT_BYTES} are read`);
+    return refuse(
+      "OUTPUT_SYNTAX",
+      `$WF_OUTPUT holds ${stat.size} bytes; at most ${MAX_OUTPUT_BYTES} are read`,
+    );
   }
   const bytes = readFileSync(path);
   let text: string;
@@ -170,7 +174,11 @@ type Artifact =
   | { readonly absent: string }
   | { readonly unsafe: string };
 
-async function checkedFile(dir: string, declared: OutputDeclaration, path: string): Promise<Checked<Artifact>> {
+async function checkedFile(
+  dir: string,
+  declared: OutputDeclaration,
+  path: string,
+): Promise<Checked<Artifact>> {
   const root = join(dir, ATTEMPT_FILES.outputs);
   const absolute = join(root, path);
   const stat = lstatSync(absolute, { throwIfNoEntry: false });
@@ -181,7 +189,8 @@ async function checkedFile(dir: string, declared: OutputDeclaration, path: strin
   } catch {
     return { unsafe: `${path} is a link to nowhere` };
   }
-  if (!real.startsWith(realpathSync(root) + sep)) return { unsafe: `${path} is a link that leaves the outputs folder` };
+  if (!real.startsWith(realpathSync(root) + sep))
+    return { unsafe: `${path} is a link that leaves the outputs folder` };
   let fd: number;
   try {
     // Without O_NONBLOCK, opening a FIFO would wait for its writer.

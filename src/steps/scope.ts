@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { type ExpressionScope, expressionReferences } from "../core/expression.ts";
 import type { OutputValue } from "../core/event.ts";
+import { type ExpressionScope, expressionReferences } from "../core/expression.ts";
 import type { Json } from "../core/json.ts";
 import { nodeAt, type RunState, type StepNode } from "../core/state.ts";
 import { renderTemplate, type TemplateScope, type TemplateStep } from "../core/template.ts";
@@ -55,7 +55,8 @@ export function attemptScope(
 }
 
 function* namedSteps(paths: Iterable<TemplatePath>): Generator<string> {
-  for (const { segments } of paths) if (segments[0] === "steps" && segments[1] !== undefined) yield segments[1];
+  for (const { segments } of paths)
+    if (segments[0] === "steps" && segments[1] !== undefined) yield segments[1];
 }
 
 export function stepScope(

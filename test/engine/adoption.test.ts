@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { check, type Facts, sentences } from "../crash/checker.ts";
@@ -38,7 +38,9 @@ describe("a step outlives its engine", { skip: needsProc }, () => {
     const resumed = await project.wf(["resume", run.runDir]);
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.deepEqual(project.lines("effects"), ["first", "held", "last"]);
-    assert.ok(readJournal(run.runDir).some(({ event, step }) => event === "attempt_adopted" && step === "held"));
+    assert.ok(
+      readJournal(run.runDir).some(({ event, step }) => event === "attempt_adopted" && step === "held"),
+    );
     assert.deepEqual(endsOf(run.runDir, "held"), ["succeeded"]);
     assert.deepEqual(readRun(run.runDir).steps.held.outputs, { answer: { value: "42" } });
     await sound(project, { runDir: run.runDir, expected: ONCE, children: "lived" });
@@ -79,8 +81,14 @@ describe("a step outlives its engine", { skip: needsProc }, () => {
       `id: two
 limits: { max_parallel: 2 }
 steps:
-  - { id: a, needs: [], run: '${hold().replaceAll("\n      ", "; ").replaceAll("do;", "do").replace(/; $/, "")}' }
-  - { id: b, needs: [], run: '${hold().replaceAll("\n      ", "; ").replaceAll("do;", "do").replace(/; $/, "")}' }
+  - id: a
+    needs: []
+    run: |
+      ${hold()}
+  - id: b
+    needs: []
+    run: |
+      ${hold()}
   - { id: both, needs: [a, b], run: ${TELL} }
 `,
       "a",
@@ -190,7 +198,6 @@ steps:
     const run = await startHeld(project);
     await killEngine(run);
     const stray = join(run.runDir, "steps/last/attempt-1");
-    const { mkdirSync, writeFileSync } = await import("node:fs");
     mkdirSync(stray, { recursive: true });
     writeFileSync(join(stray, "stray"), "");
     letGo(project, "held");

@@ -58,7 +58,10 @@ async function race(children: "lived" | "died"): Promise<void> {
     await project.quiet();
     assert.equal(readJournal(run.runDir).filter(({ event }) => event === "engine_started").length, 2);
     const facts = { effects: project.lines("effects"), expected: { first: 1, held: 1, last: 1 }, children };
-    assert.deepEqual(sentences(check({ runDir: run.runDir, phase: "recovered", resumes: codes, ...facts })), []);
+    assert.deepEqual(
+      sentences(check({ runDir: run.runDir, phase: "recovered", resumes: codes, ...facts })),
+      [],
+    );
   } finally {
     await project.remove();
   }

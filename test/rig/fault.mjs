@@ -20,6 +20,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { isMainThread } from "node:worker_threads";
+import { operations } from "./fault-operations.mjs";
 
 const given = process.env.WF_FAULT;
 if (given !== undefined && isMainThread && path.basename(process.argv[1] ?? "") === "wf.js") {
@@ -104,7 +105,7 @@ function install(config) {
     object[name] = function (...args) {
       const what = depth > 0 ? null : describe(args);
       if (what === null) return original.apply(this, args);
-      const when = strike(name, what.target, what.partial, what.space);
+      const when = what.silent ? "none" : strike(name, what.target, what.partial, what.space);
       if (when === "middle") runPartial(what.partial);
       if (when === "before" || when === "middle") {
         const error = act(name, what.target);
@@ -133,7 +134,7 @@ function install(config) {
       const done = args.at(-1);
       const what = depth > 0 || typeof done !== "function" ? null : describe(args.slice(0, -1));
       if (what === null) return original.apply(this, args);
-      const when = strike(name, what.target, what.partial, what.space);
+      const when = what.silent ? "none" : strike(name, what.target, what.partial, what.space);
       if (when === "middle") runPartial(what.partial);
       if (when === "before" || when === "middle") {
         const error = act(name, what.target);
@@ -170,104 +171,14 @@ function install(config) {
     };
   }
 
-  const show = (target) => (target instanceof URL ? target.pathname : String(target));
-  const named = (fd) => names.get(fd) ?? `descriptor ${fd}`;
-  const bytes = (data) =>
-    typeof data === "string"
-      ? Buffer.from(data)
-      : Buffer.from(data.buffer ?? data, data.byteOffset, data.byteLength);
-  const half = (data) => data.subarray(0, Math.floor(data.length / 2));
-  const onPath = (space) => (args) => ({ target: show(args[0]), space });
-  const onTwo = (args) => ({ target: `${show(args[0])} -> ${show(args[1])}`, space: true });
-  const onFd = (args) => ({ target: named(args[0]), space: false });
-
-  const describe = {
-    open: (args) => {
-      const flags = args[1] ?? "r";
-      const creates = typeof flags === "string" ? /[wa]/.test(flags) : (flags & fs.constants.O_CREAT) !== 0;
-      if (creates) return { target: show(args[0]), space: true, done: (fd) => names.set(fd, show(args[0])) };
-      // Opened to read, or to write into a pipe: not a change, but the name is worth knowing.
-      return null;
-    },
-    write: (args) => {
-      if (args[0] <= 2) return null;
-      const data = bytes(args[1]);
-      const [offset, length] =
-        typeof args[1] === "string"
-          ? [0, data.length]
-          : typeof args[2] === "object" && args[2] !== null
-            ? [args[2].offset ?? 0, args[2].length ?? data.length]
-            : [args[2] ?? 0, args[3] ?? data.length - (args[2] ?? 0)];
-      const part = half(data.subarray(offset, offset + length));
-      return { target: named(args[0]), space: true, partial: () => real.writeSync(args[0], part) };
-    },
-    writev: (args) => ({
-      target: named(args[0]),
-      space: true,
-      partial: () => real.writeSync(args[0], half(Buffer.concat(args[1].map(bytes)))),
-    }),
-    writeFile: (args) => {
-      if (typeof args[0] === "number" && args[0] <= 2) return null;
-      const target = typeof args[0] === "number" ? named(args[0]) : show(args[0]);
-      return {
-        target,
-        space: true,
-        partial: () => real.writeFileSync(args[0], half(bytes(args[1])), args[2]),
-      };
-    },
-    appendFile: (args) => ({
-      target: show(args[0]),
-      space: true,
-      partial: () => real.appendFileSync(args[0], half(bytes(args[1])), args[2]),
-    }),
-    mkdir: (args) => {
-      if (!args[1]?.recursive) return { target: show(args[0]), space: true };
-      let first = path.resolve(show(args[0]));
-      while (!real.existsSync(path.dirname(first))) first = path.dirname(first);
-      return { target: show(args[0]), space: true, partial: () => real.mkdirSync(first) };
-    },
-    rm: (args) => {
-      const target = show(args[0]);
-      const found = real.lstatSync(target, { throwIfNoEntry: false });
-      if (!found) return null;
-      if (!found.isDirectory()) return { target, space: false };
-      const partial = () => {
-        const [first] = real.readdirSync(target);
-        if (first) real.rmSync(path.join(target, first), { recursive: true, force: true });
-      };
-      return { target, space: false, partial };
-    },
-    copyFile: (args) => ({
-      ...onTwo(args),
-      partial: () => real.writeFileSync(args[1], half(real.readFileSync(args[0]))),
-    }),
-  };
-  const table = {
-    ...describe,
-    fdatasync: onFd,
-    fsync: onFd,
-    rename: onTwo,
-    link: onTwo,
-    symlink: onTwo,
-    cp: onTwo,
-    unlink: onPath(false),
-    mkdtemp: onPath(true),
-    rmdir: onPath(false),
-    truncate: onPath(false),
-    ftruncate: onFd,
-    chmod: onPath(false),
-    fchmod: onFd,
-    utimes: onPath(false),
-    lutimes: onPath(false),
-    futimes: onFd,
-  };
+  const table = operations(real, names);
   for (const [name, what] of Object.entries(table)) {
     sync(fs, `${name}Sync`, what);
     callback(fs, name, what);
     if (name in fs.promises && name !== "open") promise(fs.promises, name, what);
   }
   wrapFileHandles();
-  sync(child_process, "spawn", (args) => ({ target: show(args[0]), space: false }));
+  sync(child_process, "spawn", (args) => ({ target: String(args[0]), space: false }));
   sync(process, "kill", (args) => (args[1] === 0 ? null : { target: `${args[1]} ${args[0]}`, space: false }));
   wrapPipes();
   if (config.clockMs) shiftClock(config.clockMs);
@@ -276,10 +187,10 @@ function install(config) {
   function wrapFileHandles() {
     const open = fs.promises.open;
     let wrapped = false;
-    promise(fs.promises, "open", (args) => describe.open(args));
+    promise(fs.promises, "open", (args) => table.open(args));
     const counted = fs.promises.open;
     fs.promises.open = async (...args) => {
-      const handle = await (describe.open(args) === null ? open(...args) : counted(...args));
+      const handle = await (table.open(args).silent ? open(...args) : counted(...args));
       if (!wrapped) {
         wrapped = true;
         const prototype = Object.getPrototypeOf(handle);
@@ -294,7 +205,10 @@ function install(config) {
           "utimes",
         ]) {
           promise(prototype, name, function () {
-            return { target: named(this.fd), space: name.startsWith("write") || name === "appendFile" };
+            return {
+              target: names.get(this.fd) ?? `descriptor ${this.fd}`,
+              space: name.startsWith("write") || name === "appendFile",
+            };
           });
         }
       }

@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { readJournal, untilEvent } from "./journal.ts";
 import { kill } from "./processes.ts";
 import type { Background, Project } from "./project.ts";
@@ -40,7 +39,11 @@ export interface HeldRun {
 }
 
 /** Starts the workflow and waits until the command of `step` is at work. */
-export async function startHeld(project: Project, text: string = HELD_WORKFLOW, step = "held"): Promise<HeldRun> {
+export async function startHeld(
+  project: Project,
+  text: string = HELD_WORKFLOW,
+  step = "held",
+): Promise<HeldRun> {
   const file = project.write("held.yaml", text);
   const engine = project.start(["run", file]);
   const runDir = await project.untilRun();
@@ -64,7 +67,11 @@ export async function killEngine({ engine }: HeldRun): Promise<void> {
 
 /** The process of an attempt, as the journal has it. */
 export async function processOf(runDir: string, step: string, attempt = 1): Promise<number> {
-  const line = await untilEvent(runDir, "attempt_started", (one) => one.step === step && one.attempt === attempt);
+  const line = await untilEvent(
+    runDir,
+    "attempt_started",
+    (one) => one.step === step && one.attempt === attempt,
+  );
   return line.volatile.process.pid;
 }
 

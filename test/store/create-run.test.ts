@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import * as fs from "node:fs";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createRun, type RunBuild } from "../../src/store/create-run.ts";
@@ -69,6 +70,20 @@ test("two that create one run at once: the name decides", (t) => {
   };
   // The other is done with the folder both build in, and has the name, before this one begins to build.
   assert.throws(() => createRun(runsDir, RUN, late), hasCode("RUN_EXISTS"));
+  assert.deepEqual(fs.readdirSync(runsDir), [RUN]);
+});
+
+test("a run that takes the name after the look for it is not replaced either", (t) => {
+  const runsDir = tempDir(t);
+  makeRun(runsDir);
+  t.mock.method(fs, "lstatSync", () => undefined);
+  syncBuiltinESMExports();
+  try {
+    assert.throws(() => createRun(runsDir, RUN, build), hasCode("RUN_EXISTS"));
+  } finally {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  }
   assert.deepEqual(fs.readdirSync(runsDir), [RUN]);
 });
 

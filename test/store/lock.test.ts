@@ -160,6 +160,15 @@ test("an engine whose run was taken over is told, and leaves the winner's heartb
   assert.equal(fs.existsSync(heartbeat), true);
 });
 
+test("so does one that ends before it was told", async (t) => {
+  const { runDir, claim: first } = makeRun(tempDir(t));
+  const heartbeat = join(runDir, "lock", "heartbeat");
+  await first.startHeartbeat(() => undefined);
+  fs.writeFileSync(join(runDir, "lock", "owner-2.json"), JSON.stringify(newOwner(2, VERSION)));
+  first.release();
+  assert.equal(fs.existsSync(heartbeat), true);
+});
+
 test("a claim that is released before its heartbeat began starts none", async (t) => {
   const { runDir, claim: first } = makeRun(tempDir(t));
   const starting = first.startHeartbeat(() => assert.fail());

@@ -43,7 +43,8 @@ test("what is no request is refused with why, and blocks nothing", (t) => {
     "notes.txt": ["", /its name/],
   };
   for (const [name, [content]] of Object.entries(bad)) fs.writeFileSync(join(control, name), content);
-  fs.symlinkSync("/etc/passwd", join(control, "cancel-8.json"));
+  fs.writeFileSync(join(runDir, "elsewhere.json"), JSON.stringify({ request: "cancel", ...asked }));
+  fs.symlinkSync("../elsewhere.json", join(control, "cancel-8.json"));
   fs.mkdirSync(join(control, "cancel-9.json"));
   fs.writeFileSync(join(control, ".cancel-1.json.tmp-00-1"), "");
 

@@ -1,8 +1,9 @@
 import { type ExitCode, type Problem, WfError } from "../../core/problem.ts";
+import { formatProblems, type Part } from "../../language/format-problem.ts";
 import { errnoOf, ioError } from "../../store/io-error.ts";
 import { printDiagnostic, printJson } from "../output.ts";
 import { diagnosticColors } from "./style.ts";
-import { indent, neutralize } from "./text.ts";
+import { count, indent, neutralize } from "./text.ts";
 
 /** Says what went wrong, on standard error or with `--json` on standard output; returns the exit code. */
 export function reportError(error: unknown, { json }: { readonly json: boolean }): ExitCode {
@@ -37,7 +38,31 @@ export function problemJson(problem: Problem): object {
 }
 
 function errorText(error: WfError): string[] {
-  return error.problems.map((problem) => problemText(problem));
+  if (!error.problems.some(({ position }) => position)) return error.problems.map((problem) => problemText(problem));
+  return [`${formatProblems(error.problems, paintProblem)}`, `${diagnosticColors().red("wf:")} ${countText(error.problems)}`];
+}
+
+/** Problems of files, as the pieces of them are coloured. */
+export function paintProblem(part: Part, text: string): string {
+  const c = diagnosticColors();
+  switch (part) {
+    case "position":
+    case "message":
+      return c.bold(text);
+    case "caret":
+      return c.red(text);
+    case "code":
+    case "gutter":
+    case "hint":
+      return c.dim(text);
+    default:
+      return part satisfies never;
+  }
+}
+
+function countText(problems: readonly Problem[]): string {
+  const files = new Set(problems.flatMap(({ position }) => (position ? [position.file] : [])));
+  return `${count(problems.length, "problem")} in ${[...files].join(", ")}; nothing was started, nothing was written`;
 }
 
 /**
@@ -46,17 +71,10 @@ function errorText(error: WfError): string[] {
  *     look:  wf status nightly-0042
  * ```
  */
-export function problemText(problem: Problem): string {
+export function problemText({ code, message, hint }: Problem): string {
   const c = diagnosticColors();
-  const { position, excerpt } = problem;
-  const place = position ? `${position.file}:${position.line}:${position.column}: ` : "";
-  const lines = [`${c.red("wf:")} ${c.bold(neutralize(place + problem.message))}   ${c.dim(`[${problem.code}]`)}`];
-  if (position && excerpt) {
-    const caret = " ".repeat(Math.max(0, position.column - 1)) + "^".repeat(Math.max(1, excerpt.length));
-    lines.push(indent(`${neutralize(excerpt.text)}\n${c.red(caret)}`, "    "));
-  }
-  if (problem.hint !== undefined) lines.push(indent(neutralize(problem.hint), "    "));
-  return lines.join("\n");
+  const first = `${c.red("wf:")} ${c.bold(neutralize(message))}   ${c.dim(`[${code}]`)}`;
+  return hint === undefined ? first : `${first}\n${indent(neutralize(hint), "    ")}`;
 }
 
 function toWfError(error: unknown): WfError {

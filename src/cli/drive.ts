@@ -1,0 +1,84 @@
+import { ExitCode, WfError } from "../core/problem.ts";
+import type { Observer, Outcome } from "../engine/api.ts";
+import { displayPath, nameOf } from "./find-run.ts";
+import { print, printDiagnostic, printJson } from "./output.ts";
+import { GITHUB, isGithubActions, printGuarded, reportToGithub } from "./render/github.ts";
+import { PLAIN, type Progress, progress, SILENT } from "./render/progress.ts";
+import { endText, excerptText, failureText, outcomeJson, rootLog } from "./render/summary.ts";
+import { shellWord } from "./render/text.ts";
+
+export interface Driving {
+  readonly json: boolean;
+  /** Where runs are looked for by name, for the commands that are printed. */
+  readonly runsDir: string;
+  /** The run's directory, if it exists already. */
+  readonly runDir?: string;
+  readonly exitCode?: (outcome: Outcome) => number;
+  /** What is printed with `--json`; absent: the outcome. */
+  readonly toJson?: (outcome: Outcome, name: string) => object;
+}
+
+/** Drives a run with an observer that tells what happens, then sums up. Returns the exit code. */
+export async function driveAndTell(driving: Driving, drive: (observer: Observer) => Promise<Outcome>): Promise<number> {
+  const told = progress(driving.json ? SILENT : isGithubActions() ? GITHUB : PLAIN, driving.runDir);
+  let outcome: Outcome;
+  try {
+    outcome = await drive(told.observer);
+  } catch (error) {
+    if (told.moved()) tellWhatIsLeft(told, driving, error);
+    throw error;
+  }
+  const exitCode = (driving.exitCode ?? exitCodeOf)(outcome);
+  const name = nameOf(outcome.runDir, driving.runsDir);
+  if (driving.json) printJson(driving.toJson?.(outcome, name) ?? outcomeJson(outcome, exitCode, name));
+  else tellOutcome(outcome, name, told.moved());
+  return exitCode;
+}
+
+export function exitCodeOf({ record, signal }: Outcome): number {
+  if (signal !== null && record.status === "waiting") return signal === "SIGINT" ? ExitCode.interrupt : ExitCode.terminate;
+  switch (record.status) {
+    case "succeeded":
+      return ExitCode.ok;
+    case "failed":
+    case "canceled":
+      return ExitCode.failed;
+    case "waiting":
+      return ExitCode.waiting;
+    case "queued":
+    case "running":
+      return ExitCode.internal;
+    default:
+      return record.status satisfies never;
+  }
+}
+
+function tellOutcome(outcome: Outcome, name: string, moved: boolean): void {
+  if (!moved && outcome.record.status === "succeeded") {
+    print(`run ${outcome.record.runId} has succeeded already: nothing is left to do`);
+    return;
+  }
+  const github = isGithubActions();
+  const tell = (lines: readonly string[]) => {
+    if (lines.length === 0) return;
+    if (github) printGuarded(lines);
+    else for (const line of lines) print(line);
+  };
+  print("");
+  const failure = failureText(outcome);
+  const log = rootLog(outcome);
+  tell(failure);
+  if (log !== undefined) tell(excerptText(log));
+  if (failure.length > 0) print("");
+  tell(endText(outcome, name));
+  if (github) reportToGithub(outcome);
+}
+
+/** The engine stopped in the middle: the run is whole as far as it came. */
+function tellWhatIsLeft(told: Progress, { runsDir }: Driving, error: unknown): void {
+  const runDir = told.runDir();
+  if (runDir === undefined) return;
+  const locked = error instanceof WfError && (error.code === "LOCK_LOST" || error.code === "RUN_LOCKED");
+  printDiagnostic(`folder:  ${displayPath(runDir)}`);
+  if (!locked) printDiagnostic(`resume:  wf resume ${shellWord(nameOf(runDir, runsDir))}`);
+}

@@ -1,0 +1,63 @@
+import type { JournalLine } from "../../core/event.ts";
+import type { Observer } from "../../engine/api.ts";
+import { displayPath } from "../find-run.ts";
+import { print, printDiagnostic } from "../output.ts";
+import { eventLine } from "./event.ts";
+import { colors } from "./style.ts";
+import { oneLine } from "./text.ts";
+
+/** What is told while a run is driven, and where. */
+export interface Teller {
+  created?(runId: string, runDir: string): void;
+  event?(line: JournalLine, runDir: string | undefined): void;
+}
+
+/** An observer that also knows how far things have come. */
+export interface Progress {
+  readonly observer: Required<Observer>;
+  /** Whether anything has happened. */
+  moved(): boolean;
+  runDir(): string | undefined;
+}
+
+export function progress(teller: Teller, known?: string): Progress {
+  let runDir = known;
+  let moved = false;
+  return {
+    moved: () => moved,
+    runDir: () => runDir,
+    observer: {
+      created(run) {
+        moved = true;
+        runDir = run.runDir;
+        teller.created?.(run.runId, run.runDir);
+      },
+      event(line) {
+        moved = true;
+        teller.event?.(line, runDir);
+      },
+      note(sentence) {
+        printDiagnostic(`note: ${oneLine(sentence)}`);
+      },
+    },
+  };
+}
+
+/** One line per event on standard output. */
+export const PLAIN: Teller = {
+  created(runId, runDir) {
+    print(`run ${colors().bold(runId)} in ${displayPath(runDir)}`);
+  },
+  event(line) {
+    if (isToldByCreated(line)) return;
+    const text = eventLine(line);
+    if (text !== null) print(text);
+  },
+};
+
+/** With `--json` the document at the end is all that goes to standard output. */
+export const SILENT: Teller = {};
+
+export function isToldByCreated(line: JournalLine): boolean {
+  return line.event === "run_created" || (line.event === "engine_started" && line.how === "start");
+}

@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import type { RunRecord, StepRecord } from "../../core/record.ts";
+import type { Outcome } from "../../engine/api.ts";
+import { ATTEMPT_FILES, attemptPath } from "../../store/layout.ts";
+import { displayPath } from "../find-run.ts";
+import { commandFor } from "./commands.ts";
+import { shortValue } from "./inputs.ts";
+import { lastLines } from "./log.ts";
+import { colors, paintStatus } from "./style.ts";
+import { between, count, oneLine, shellWord } from "./text.ts";
+
+const LOG_LINES = 10;
+const LISTED = 20;
+
+/** What a step left in its log before it failed; the caller decides how it may be printed. */
+export interface LogExcerpt {
+  readonly file: string;
+  readonly lines: readonly string[];
+}
+
+/** The end of the log of the root cause; undefined if it printed nothing, or no step is the cause. */
+export function rootLog({ runDir, record }: Outcome): LogExcerpt | undefined {
+  const { reason, status } = record;
+  if (status !== "failed" || reason?.step === undefined || reason.attempt === undefined) return undefined;
+  const folder = attemptPath(reason.step, reason.attempt);
+  for (const name of [ATTEMPT_FILES.stderr, ATTEMPT_FILES.stdout]) {
+    const lines = lastLines(join(runDir, folder, name), LOG_LINES);
+    if (lines.length > 0) return { file: `${folder}/${name}`, lines };
+  }
+  return undefined;
+}
+
+/** What failed: the root cause, its hint, what else failed, what was canceled or not reached because of it. */
+export function failureText({ record }: Outcome): string[] {
+  const { reason, status } = record;
+  if (status !== "failed" || reason === null) return [];
+  const c = colors();
+  const lines = [`${c.red(oneLine(reason.message))}   ${c.dim(`[${reason.code}]`)}`];
+  if (reason.hint !== undefined) lines.push(`  hint: ${oneLine(reason.hint)}`);
+  const others = Object.entries(record.steps).filter(([id]) => id !== reason.step);
+  const told = (wanted: StepRecord["status"], text: (id: string, step: StepRecord) => string) =>
+    others.filter(([, { status: is, allowed }]) => is === wanted && !allowed).map(([id, step]) => text(id, step));
+  const also = [
+    ...told("failed", (id, step) => `  also failed: ${id}, attempt ${step.attempts}: ${oneLine(step.error?.message ?? "")}`),
+    ...told("canceled", (id, step) => `  canceled because of it: ${id}, attempt ${step.attempts}`),
+  ];
+  lines.push(...also.slice(0, LISTED));
+  if (also.length > LISTED) lines.push(`  and ${also.length - LISTED} more`);
+  const pending = told("pending", (id) => id);
+  if (pending.length > 0) lines.push(`  not reached: ${named(pending)}`);
+  return lines;
+}
+
+export function excerptText({ file, lines }: LogExcerpt): string[] {
+  return [`  the end of ${file}:`, ...lines.map((line) => `    ${colors().dim("|")} ${line}`)];
+}
+
+/** How it ended, where it is, and the command to go on with. */
+export function endText(outcome: Outcome, name: string): string[] {
+  const { record, runDir } = outcome;
+  const { reason, status } = record;
+  const { startedAt, endedAt, updatedAt } = record.volatile;
+  const took = between(startedAt, endedAt ?? updatedAt);
+  const why = reason === null ? "" : `: ${oneLine(reason.message)}`;
+  const c = colors();
+  const lines = [`run ${c.bold(record.runId)} ${paintStatus(status, VERBS[status])}${took ? ` after ${took}` : ""}${why}`];
+  for (const [key, value] of Object.entries(record.outputs)) lines.push(`  ${key} = ${shortValue(value)}`);
+  lines.push(`  folder:  ${displayPath(runDir)}`);
+  if (status === "failed" && reason?.step !== undefined) {
+    lines.push(`  look:    wf show ${shellWord(name)} ${shellWord(reason.step)}`);
+  }
+  const resume = commandFor(status, reason?.code, name);
+  if (resume !== null) lines.push(`  resume:  ${resume}`);
+  return lines;
+}
+
+const VERBS: Readonly<Record<RunRecord["status"], string>> = {
+  queued: "was created",
+  running: "runs",
+  waiting: "waits",
+  succeeded: "succeeded",
+  failed: "failed",
+  canceled: "was canceled",
+};
+
+function named(ids: readonly string[]): string {
+  if (ids.length <= 5) return ids.join(", ");
+  return `${count(ids.length, "step")}, the first of them ${ids.slice(0, 3).join(", ")}`;
+}
+
+/** Described by `schemas/cli/run.schema.json`. */
+export function outcomeJson(outcome: Outcome, exitCode: number, name: string): object {
+  const { record, runDir, signal, attempt } = outcome;
+  const { startedAt, endedAt, updatedAt } = record.volatile;
+  return {
+    runId: record.runId,
+    runDir,
+    workflowId: record.workflow.id,
+    status: record.status,
+    reason: record.reason,
+    signal,
+    exitCode,
+    outputs: record.outputs,
+    steps: record.steps,
+    attempt: attempt ?? null,
+    startedAt,
+    updatedAt,
+    endedAt,
+    resume: commandFor(record.status, record.reason?.code, name),
+  };
+}

@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { type Action, decide, type Situation } from "../../src/core/decide.ts";
+import type { AttemptRecord, AttemptStatus, JournalLine, RunEvent } from "../../src/core/event.ts";
+import { foldAll } from "../../src/core/fold.ts";
+import { toRecord } from "../../src/core/record.ts";
+import { nodeAt, nodeOf, type RunState } from "../../src/core/state.ts";
+import type { Step, Workflow } from "../../src/core/workflow.ts";
+
+/** A step in short: what a test says of it, and defaults for the rest. */
+export type Short = Partial<Omit<Step, "needs" | "next" | "when">> & {
+  id: string;
+  needs?: string[];
+  next?: string;
+  when?: string;
+};
+
+export function workflow(shape: Workflow["shape"], shorts: Short[], more: Partial<Workflow> = {}): Workflow {
+  const indexOf = new Map(shorts.map(({ id }, index) => [id, index]));
+  const steps = shorts.map(({ needs = [], next, when, ...short }, index): Step => {
+    const target = next === undefined ? undefined : indexOf.get(next);
+    return {
+      type: "command",
+      index,
+      needs: needs.map((need) => indexOf.get(need) as number),
+      env: {},
+      workspaceMode: "project",
+      retry: { max: 0, delayMs: 0, backoff: 1, maxDelayMs: 60_000 },
+      outputs: [],
+      onInterrupt: "rerun",
+      allowFailure: false,
+      shell: ["sh", "-e"],
+      script: { text: "true\n", variables: [] },
+      ...(when !== undefined && { when: { source: when } }),
+      ...(next !== undefined && {
+        next: target === undefined ? { to: next as "done" | "fail" } : { to: "step" as const, index: target },
+      }),
+      ...short,
+    };
+  });
+  const limits = { maxTotalIterations: 100 };
+  return {
+    id: "w",
+    tags: [],
+    shape,
+    inputs: [],
+    env: {},
+    limits,
+    onFailure: "stop",
+    redact: [],
+    steps,
+    outputs: {},
+    ...more,
+  };
+}
+
+export const chain = (...ids: string[]) =>
+  workflow(
+    "sequence",
+    ids.map((id) => ({ id })),
+  );
+
+const T0 = Date.parse("2026-01-01T00:00:00.000Z");
+
+/** A run told line by line; every line is folded, and `decide` is asked what it makes of it. */
+export class Story {
+  readonly workflow: Workflow;
+  readonly lines: JournalLine[] = [];
+  /** Milliseconds since the story began. */
+  time = 0;
+  epoch = 1;
+
+  constructor(
+    told: Workflow,
+    limits: Partial<{ max_total_iterations: number; run_timeout_ms: number }> = {},
+  ) {
+    this.workflow = told;
+    this.say({
+      event: "run_created",
+      format: "wf.run/1",
+      workflow: { id: told.id, file: "workflow.yaml", sha256: "0", source: "project:w.yaml" },
+      inputs: {},
+      limits: { max_total_iterations: told.limits.maxTotalIterations, ...limits },
+      options: { durability: "power" },
+      volatile: { project: "/p" },
+    });
+    this.engine("start");
+  }
+
+  say(event: RunEvent): this {
+    const at = new Date(T0 + this.time).toISOString();
+    this.lines.push({ seq: this.lines.length + 1, at, epoch: this.epoch, run: "r", ...event } as JournalLine);
+    return this;
+  }
+
+  engine(how: "start" | "resume" | "next", more: { from?: string; limits?: object } = {}): this {
+    if (how !== "start") this.epoch += 1;
+    const volatile = { pid: 1, host: "h", machineId: "m", pidNamespace: "n", project: "/p" };
+    return this.say({ event: "engine_started", how, version: "0", ...more, volatile });
+  }
+
+  started(step: string): this {
+    const node = nodeOf(this.state, step);
+    const action = this.decide().find((each) => each.do === "start" && each.index === node.step.index);
+    assert.ok(action?.do === "start", `${step} may not start now: ${JSON.stringify(this.decide())}`);
+    const identity = { pid: 2, startTime: "0", bootId: "b", cookie: step };
+    return this.say({
+      event: "attempt_started",
+      step,
+      attempt: node.attempts + 1,
+      cause: action.cause,
+      volatile: { process: identity },
+    });
+  }
+
+  ended(step: string, status: AttemptStatus, code = "EXIT_STATUS"): this {
+    const node = nodeOf(this.state, step);
+    const record: AttemptRecord = {
+      step,
+      attempt: node.attempts,
+      cause: "first",
+      status,
+      ...(status !== "succeeded" && { error: { code, message: code } }),
+      outputs: {},
+    };
+    const times = { startedAt: "", endedAt: "", stdoutBytes: 0, stderrBytes: 0 };
+    return this.say({ event: "attempt_ended", record, volatile: times });
+  }
+
+  ran(step: string, status: AttemptStatus = "succeeded"): this {
+    return this.started(step).ended(step, status);
+  }
+
+  /** Says what `decide` wants, as long as that needs no process. */
+  settle(situation: Partial<Situation> = {}): this {
+    for (;;) {
+      const action = this.decide(situation).find(({ do: what }) => what !== "start" && what !== "stop");
+      if (!action) return this;
+      this.say(asEvent(this.state, action));
+    }
+  }
+
+  get state(): RunState {
+    return foldAll(this.workflow, this.lines);
+  }
+
+  get record() {
+    return toRecord(this.state, 0);
+  }
+
+  decide(situation: Partial<Situation> = {}): Action[] {
+    return decide(this.state, {
+      now: T0 + this.time,
+      slots: 8,
+      signal: null,
+      when: () => ({ is: true }),
+      ...situation,
+    });
+  }
+
+  /** In short: `start a (first)`, `skip b`, `end failed: EXIT_STATUS`. */
+  next(situation: Partial<Situation> = {}): string[] {
+    return this.decide(situation).map((action) => inShort(this.state, action));
+  }
+}
+
+function asEvent(state: RunState, action: Action): RunEvent {
+  const idOf = (index: number) => nodeAt(state, index).step.id;
+  switch (action.do) {
+    case "skip":
+      return { event: "step_skipped", step: idOf(action.index), because: action.because };
+    case "schedule_retry": {
+      const notBefore = new Date(action.notBefore).toISOString();
+      const { attempt, because } = action;
+      return {
+        event: "retry_scheduled",
+        step: idOf(action.index),
+        attempt,
+        because,
+        volatile: { notBefore },
+      };
+    }
+    case "transition":
+      return { event: "transition", from: action.from, to: action.to, because: action.because };
+    case "wait":
+      return { event: "run_waiting", reason: action.reason };
+    case "end":
+      return {
+        event: "run_ended",
+        status: action.status,
+        ...(action.reason && { reason: action.reason }),
+        outputs: {},
+      };
+    case "start":
+    case "stop":
+      throw new Error("needs a process");
+    default:
+      return action satisfies never;
+  }
+}
+
+function inShort(state: RunState, action: Action): string {
+  const idOf = (index: number) => nodeAt(state, index).step.id;
+  switch (action.do) {
+    case "start":
+      return `start ${idOf(action.index)} (${action.cause})`;
+    case "skip":
+      return `skip ${idOf(action.index)}`;
+    case "stop":
+      return `stop ${idOf(action.index)}: ${action.because}`;
+    case "schedule_retry":
+      return `retry ${idOf(action.index)} at ${action.notBefore - T0}`;
+    case "transition":
+      return `${action.from} -> ${action.to}: ${action.because.code}`;
+    case "wait":
+      return `wait: ${action.reason.code}`;
+    case "end":
+      return action.reason ? `end ${action.status}: ${action.reason.code}` : `end ${action.status}`;
+    default:
+      return action satisfies never;
+  }
+}

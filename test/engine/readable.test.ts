@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Project } from "../rig/project.ts";
+
+const GOOD = resolve(dirname(fileURLToPath(import.meta.url)), "../../fixtures/workflows/good");
+const files = fs.existsSync(GOOD) ? fs.readdirSync(GOOD).filter((name) => name.endsWith(".yaml")) : [];
+
+describe("two runs of one workflow with the same inputs", () => {
+  for (const file of files) {
+    test(`${file}: diff shows the run id, the volatile lines, the journal and lock/`, async (t) => {
+      // The second a moment later, in a folder whose path has another length, so that sizes differ where they may.
+      const projects = [new Project(), new Project(fs.mkdtempSync("/tmp/wf-other-place-"))];
+      t.after(async () => {
+        for (const project of projects) await project.remove();
+        fs.rmSync(dirname(projects[1]?.dir ?? ""), { recursive: true, force: true });
+      });
+      const runs: string[] = [];
+      for (const project of projects) {
+        fs.cpSync(GOOD, project.dir, { recursive: true });
+        const result = await project.wf(["run", file, ...inputsFor(file)]);
+        assert.ok(result.code === 0 || result.code === 1, `exit ${result.code}: ${result.stderr}`);
+        runs.push(project.onlyRun());
+      }
+      assert.deepEqual(noise(runs[0] as string, runs[1] as string), []);
+    });
+  }
+});
+
+/** `# wf-test: --input k=v …` in a workflow says how it is to be run. */
+function inputsFor(file: string): string[] {
+  const said = /^# wf-test: (.*)$/m.exec(fs.readFileSync(join(GOOD, file), "utf8"));
+  return said?.[1]?.split(" ") ?? [];
+}
+
+/** The lines of `diff -r` that should not be there. */
+function noise(a: string, b: string): string[] {
+  const excluded = ["--exclude=lock", "--exclude=progress.ndjson"];
+  const { stdout } = spawnSync("diff", ["-r", ...excluded, a, b], { encoding: "utf8" });
+  return stdout.split("\n").filter((line) => {
+    if (line === "" || /^(diff |---|[\d,]+[acd][\d,]+$)/.test(line)) return false;
+    return !/^[<>] {2,3}"(runId|volatile)": /.test(line);
+  });
+}
