@@ -24,7 +24,11 @@ const env = { ...process.env };
 // Both would change what a test sees: the first costs 80 ms a start, the second makes nested runs report to us.
 delete env.NODE_EXTRA_CA_CERTS;
 delete env.NODE_TEST_CONTEXT;
-const { status, signal } = spawnSync(process.execPath, [...flags, ...files], { cwd: root, env, stdio: "inherit" });
+const { status, signal } = spawnSync(process.execPath, [...flags, ...files], {
+  cwd: root,
+  env,
+  stdio: "inherit",
+});
 process.exit(status ?? (signal ? 1 : 0));
 
 function testsIn(place) {

@@ -27,7 +27,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     write(`${overview()}\n`);
     return ExitCode.ok;
   }
-  if (name === "--version") throw new WfError({ code: "USAGE", message: "--version takes nothing else beside it" });
+  if (name === "--version")
+    throw new WfError({ code: "USAGE", message: "--version takes nothing else beside it" });
   if (name === "completion" || argv.includes("--get-yargs-completions")) {
     const { complete } = await import("./completion.ts");
     return await complete(argv);
@@ -48,9 +49,11 @@ function noSuchCommand(name: string): WfError {
     });
   }
   const names = [...ENTRIES.map((entry) => entry.name), "completion"];
+  const begun = names.filter((each) => each.startsWith(name));
+  const hint = begun.length === 1 ? `did you mean "${begun[0]}"? wf --help lists the commands` : suggest(name, names, "commands");
   return new WfError({
     code: "USAGE",
     message: `there is no command "${name}"`,
-    hint: suggest(name, names, "commands"),
+    hint,
   });
 }

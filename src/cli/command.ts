@@ -24,7 +24,10 @@ export interface Option {
   readonly choices?: readonly string[];
 }
 
-export const JSON_OPTION: Option = { kind: "flag", describe: "print JSON, described by `wf schema cli/<command>`" };
+export const JSON_OPTION: Option = {
+  kind: "flag",
+  describe: "print JSON, described by `wf schema cli/<command>`",
+};
 export const RUNS_DIR_OPTION: Option = {
   kind: "value",
   value: "DIR",
@@ -54,7 +57,10 @@ export class Args {
         throw new WfError({ code: "USAGE", message: `--${name} takes no value` });
       }
       if (kind === "value" && Array.isArray(value)) {
-        throw new WfError({ code: "USAGE", message: `--${name} is given ${value.length} times, it takes one value` });
+        throw new WfError({
+          code: "USAGE",
+          message: `--${name} is given ${value.length} times, it takes one value`,
+        });
       }
     }
   }

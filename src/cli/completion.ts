@@ -24,13 +24,18 @@ export async function complete(argv: readonly string[]): Promise<number> {
 function withAllCommands(parser: ReturnType<typeof yargs>): ReturnType<typeof yargs> {
   parser.scriptName("wf").detectLocale(false).exitProcess(false).version(false).help("help");
   for (const { usage, describe } of ENTRIES) parser.command(usage.split(" ")[0] as string, describe);
-  return parser.completion("completion", false, (current, argv, fallback, done) => {
-    const [, name, ...rest] = (argv._ ?? []).map(String);
-    const entry = ENTRIES.find((each) => each.name === name);
-    const wantsRun = entry !== undefined && entry.usage.includes(" RUN") && rest.length <= 1;
-    if (!wantsRun || current.startsWith("-")) return fallback();
-    done(runIds(current));
-  });
+  const words = (given: { readonly _?: readonly unknown[] }) => (given._ ?? []).map(String);
+  return parser.completion(
+    "completion",
+    false,
+    (current: string, argv: object, fallback: () => void, done: (found: string[]) => void) => {
+      const [, name, ...rest] = words(argv);
+      const entry = ENTRIES.find((each) => each.name === name);
+      const wantsRun = entry !== undefined && entry.usage.includes(" RUN") && rest.length <= 1;
+      if (!wantsRun || current.startsWith("-")) return fallback();
+      done(runIds(current));
+    },
+  );
 }
 
 function runIds(current: string): string[] {

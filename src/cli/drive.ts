@@ -19,7 +19,10 @@ export interface Driving {
 }
 
 /** Drives a run with an observer that tells what happens, then sums up. Returns the exit code. */
-export async function driveAndTell(driving: Driving, drive: (observer: Observer) => Promise<Outcome>): Promise<number> {
+export async function driveAndTell(
+  driving: Driving,
+  drive: (observer: Observer) => Promise<Outcome>,
+): Promise<number> {
   const told = progress(driving.json ? SILENT : isGithubActions() ? GITHUB : PLAIN, driving.runDir);
   let outcome: Outcome;
   try {
@@ -36,7 +39,8 @@ export async function driveAndTell(driving: Driving, drive: (observer: Observer)
 }
 
 export function exitCodeOf({ record, signal }: Outcome): number {
-  if (signal !== null && record.status === "waiting") return signal === "SIGINT" ? ExitCode.interrupt : ExitCode.terminate;
+  if (signal !== null && record.status === "waiting")
+    return signal === "SIGINT" ? ExitCode.interrupt : ExitCode.terminate;
   switch (record.status) {
     case "succeeded":
       return ExitCode.ok;

@@ -34,7 +34,8 @@ export function listRuns(runsDir: string): RunPlace[] {
   for (const entry of entries) {
     if (entry.name.startsWith(".")) continue;
     const path = `${runsDir}${sep}${entry.name}`;
-    if (entry.isDirectory() || (entry.isSymbolicLink() && isFolder(path))) places.push({ id: entry.name, path });
+    if (entry.isDirectory() || (entry.isSymbolicLink() && isFolder(path)))
+      places.push({ id: entry.name, path });
     else if (entry.name.endsWith(".json")) places.push({ id: entry.name.slice(0, -".json".length), path });
   }
   return places;
@@ -80,7 +81,8 @@ function latestRun(runsDir: string): RunPlace {
   let latest: (RunPlace & { readonly at: string }) | undefined;
   for (const place of listRuns(runsDir)) {
     const at = createdAt(place.path);
-    if (at === undefined || (latest && (at < latest.at || (at === latest.at && place.id < latest.id)))) continue;
+    if (at === undefined || (latest && (at < latest.at || (at === latest.at && place.id < latest.id))))
+      continue;
     latest = { ...place, at };
   }
   if (latest) return { id: latest.id, path: real(latest.path) };
@@ -94,7 +96,11 @@ function latestRun(runsDir: string): RunPlace {
 function byPath(name: string): RunPlace {
   const path = resolve(name);
   if (!existsSync(path)) {
-    throw new WfError({ code: "RUN_NOT_FOUND", message: `there is no ${name}`, hint: "wf ls lists the runs" });
+    throw new WfError({
+      code: "RUN_NOT_FOUND",
+      message: `there is no ${name}`,
+      hint: "wf ls lists the runs",
+    });
   }
   const found = real(path);
   return { id: basename(found, ".json"), path: found };
@@ -105,7 +111,10 @@ function looksLikeRun(path: string): boolean {
 }
 
 function notFound(name: string, runsDir: string, all: readonly RunPlace[]): WfError {
-  const near = nearest(name, all.slice(-1000).map(({ id }) => id));
+  const near = nearest(
+    name,
+    all.slice(-1000).map(({ id }) => id),
+  );
   const hint = all.length === 0 ? "there are no runs in it yet" : "wf ls lists the runs";
   return new WfError({
     code: "RUN_NOT_FOUND",

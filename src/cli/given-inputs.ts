@@ -54,7 +54,7 @@ export async function fileInputs(path: string | undefined): Promise<readonly Giv
   const { parseInputFile } = await import("../language/input-file.ts");
   const parsed = parseInputFile({ path, bytes: readBytes(path === "-" ? 0 : path, path) });
   if (!parsed.ok) throw new WfError(parsed.problems);
-  return parsed.given;
+  return parsed.inputs;
 }
 
 function valueOf(name: string, value: string): string {

@@ -5,6 +5,7 @@ import { Args, type Command, toYargs } from "./command.ts";
 
 /** What a command line says; null if it asked for help, which has been printed. Raises USAGE. */
 export async function parse(command: Command, argv: readonly string[]): Promise<Args | null> {
+  refuseUnknownOptions(command, argv.slice(1));
   let given: Readonly<Record<string, unknown>> | null = null;
   const parser = configure(yargs([...argv]), command, (found) => {
     given = found;
@@ -13,7 +14,11 @@ export async function parse(command: Command, argv: readonly string[]): Promise<
   return given === null ? null : new Args(given, command.options);
 }
 
-export function configure(parser: Argv, command: Command, take: (given: Record<string, unknown>) => void): Argv {
+export function configure(
+  parser: Argv,
+  command: Command,
+  take: (given: Record<string, unknown>) => void,
+): Argv {
   return parser
     .scriptName("wf")
     .detectLocale(false)
@@ -61,18 +66,12 @@ function yargsUsage(usage: string): string {
 function usageError(message: string, command: Command): WfError {
   const name = command.usage.split(" ")[0] as string;
   const look = `wf ${name} --help`;
-  const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]?.split(", ");
-  if (unknown !== undefined) {
-    const options = ["help", ...Object.keys(command.options)];
-    const [first] = unknown as [string];
-    const near = nearest(first, options);
-    const isOption = process.argv.some((argument) => argument.startsWith("-") && argument.includes(first));
+  const extra = /^Unknown arguments?: (.+)$/s.exec(message)?.[1];
+  if (extra !== undefined) {
     return new WfError({
       code: "USAGE",
-      message: isOption
-        ? `wf ${name} has no option ${dashed(first)}`
-        : `wf ${name} does not take so many arguments: ${unknown.join(", ")} is one too many`,
-      hint: isOption && near !== null ? `did you mean ${dashed(near)}? all options: ${look}` : `usage: wf ${command.usage}`,
+      message: `wf ${name} does not take so many arguments: ${extra} is too much`,
+      hint: `usage: wf ${command.usage}`,
     });
   }
   const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
@@ -96,6 +95,34 @@ function usageError(message: string, command: Command): WfError {
     });
   }
   return new WfError({ code: "USAGE", message, hint: look });
+}
+
+/** Before anything else is looked at: an unknown option would take the next argument for its value. */
+function refuseUnknownOptions(command: Command, argv: readonly string[]): void {
+  const options = Object.entries(command.options);
+  const flags = new Set(["help", "h"]);
+  const taking = new Set<string>();
+  for (const [name, { kind, alias }] of options) {
+    for (const each of alias === undefined ? [name] : [name, alias]) (kind === "flag" ? flags : taking).add(each);
+  }
+  for (let index = 0; index < argv.length; index += 1) {
+    const argument = argv[index] as string;
+    if (argument === "--") return;
+    const [, name, value] = /^--([^=]+)(=?)/s.exec(argument) ?? /^-([A-Za-z])(.?)/s.exec(argument) ?? [];
+    if (name === undefined) continue;
+    if (taking.has(name)) index += value === "" ? 1 : 0;
+    else if (!flags.has(name)) throw unknownOption(command, name);
+  }
+}
+
+function unknownOption(command: Command, name: string): WfError {
+  const own = command.usage.split(" ")[0] as string;
+  const near = nearest(name, ["help", ...Object.keys(command.options)]);
+  return new WfError({
+    code: "USAGE",
+    message: `wf ${own} has no option ${dashed(name)}`,
+    hint: near === null ? `all options: wf ${own} --help` : `did you mean ${dashed(near)}? all options: wf ${own} --help`,
+  });
 }
 
 function dashed(name: string): string {

@@ -35,7 +35,8 @@ export function readHead(path: string): RunHead | string | undefined {
   if (json === undefined) return "run.json is not readable";
   if (json.format === undefined) return legacyHead(json);
   const { runId, workflow, status, reason, volatile } = json;
-  if (typeof runId !== "string" || typeof status !== "string" || !isJsonObject(workflow)) return "run.json is not readable";
+  if (typeof runId !== "string" || typeof status !== "string" || !isJsonObject(workflow))
+    return "run.json is not readable";
   const times = isJsonObject(volatile) ? volatile : {};
   return {
     runId,
@@ -118,4 +119,3 @@ export function fromEpoch(seconds: number | null): string | null {
 function textOrNull(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
-

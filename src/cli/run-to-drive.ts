@@ -15,6 +15,7 @@ export function runToDrive(name: string, runsDir: string): string {
       hint: `look:  wf status ${id}`,
     });
   }
-  if (isFile) throw new WfError({ code: "RUN_NOT_FOUND", message: `${name} is no run`, hint: "wf ls lists the runs" });
+  if (isFile)
+    throw new WfError({ code: "RUN_NOT_FOUND", message: `${name} is no run`, hint: "wf ls lists the runs" });
   return path;
 }

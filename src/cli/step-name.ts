@@ -12,7 +12,8 @@ export interface NamedAttempt {
 export function parseStepName(text: string): NamedAttempt {
   const [step = "", attempt, ...more] = text.split("/");
   if (step !== "" && attempt === undefined) return { step };
-  if (step !== "" && more.length === 0 && /^[1-9][0-9]{0,8}$/.test(attempt ?? "")) return { step, attempt: Number(attempt) };
+  if (step !== "" && more.length === 0 && /^[1-9][0-9]{0,8}$/.test(attempt ?? ""))
+    return { step, attempt: Number(attempt) };
   throw new WfError({
     code: "USAGE",
     message: `${JSON.stringify(text)} does not name a step or an attempt`,
@@ -31,8 +32,14 @@ export function attemptsOf(record: RunRecord, { step, attempt }: NamedAttempt): 
     });
   }
   if (attempt !== undefined && attempt > found.attempts) {
-    const had = found.attempts === 0 ? "no attempt yet" : `${found.attempts === 1 ? "one attempt" : `${found.attempts} attempts`}`;
-    throw new WfError({ code: "STEP_NOT_FOUND", message: `${step} has had ${had}, there is no attempt ${attempt}` });
+    const had =
+      found.attempts === 0
+        ? "no attempt yet"
+        : `${found.attempts === 1 ? "one attempt" : `${found.attempts} attempts`}`;
+    throw new WfError({
+      code: "STEP_NOT_FOUND",
+      message: `${step} has had ${had}, there is no attempt ${attempt}`,
+    });
   }
   return found.attempts;
 }

@@ -17,7 +17,10 @@ export function validateFile(file: GivenFile): { workflows: string[]; problems: 
   }
   const line = ({ position }: Problem) => position?.line ?? 0;
   const column = ({ position }: Problem) => position?.column ?? 0;
-  return { workflows, problems: [...problems.values()].sort((a, b) => line(a) - line(b) || column(a) - column(b)) };
+  return {
+    workflows,
+    problems: [...problems.values()].sort((a, b) => line(a) - line(b) || column(a) - column(b)),
+  };
 }
 
 /** The ids of a workbook's workflows; none if it is no workbook or can not be understood that far. */

@@ -55,7 +55,7 @@ export function decide(state: RunState, situation: Situation): Action[] {
   const { now } = situation;
   const interruption = whatInterrupts(state, situation);
   if (interruption !== null) {
-    if (state.running.size === 0) return [interruption.then];
+    if (state.running.size === 0) return [interruption.outcome];
     return [...state.running].map((index) => ({ do: "stop", index, because: interruption.because }));
   }
   const actions: Action[] = timeouts(state, now);
@@ -116,10 +116,10 @@ function following(state: RunState, index: number): Target {
 function whatInterrupts(
   state: RunState,
   { now, signal }: Situation,
-): { because: StopReason; then: Action } | null {
+): { because: StopReason; outcome: Action } | null {
   if (state.cancel !== null) {
     const reason: RunReason = { code: "CANCELED", message: state.cancel.because };
-    return { because: "CANCELED", then: { do: "end", status: "canceled", reason } };
+    return { because: "CANCELED", outcome: { do: "end", status: "canceled", reason } };
   }
   const limit = state.limits.run_timeout_ms;
   if (limit !== undefined && drivenMs(state, now) >= limit && !isOver(state)) {
@@ -128,7 +128,7 @@ function whatInterrupts(
       message: `the run took longer than its run_timeout of ${limit} ms`,
       hint: "raise it with wf resume RUN --limit run_timeout=…",
     };
-    return { because: "RUN_TIMEOUT", then: { do: "end", status: "failed", reason } };
+    return { because: "RUN_TIMEOUT", outcome: { do: "end", status: "failed", reason } };
   }
   if (signal !== null) {
     const reason: RunReason = {
@@ -136,7 +136,7 @@ function whatInterrupts(
       message: `stopped by ${signal}`,
       hint: "wf resume runs the stopped steps again",
     };
-    return { because: "SIGNAL", then: { do: "wait", reason } };
+    return { because: "SIGNAL", outcome: { do: "wait", reason } };
   }
   return null;
 }

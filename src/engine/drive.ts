@@ -194,8 +194,10 @@ class Loop {
   /** Asks for as many idle wrappers as may be used before long. */
   #readyWrappers(): void {
     const { state } = this.#session;
-    if (state.status !== "running" || this.#signal !== null || state.cancel !== null)
-      return this.#launcher.want(0);
+    if (state.status !== "running" || this.#signal !== null || state.cancel !== null) {
+      this.#launcher.want(0);
+      return;
+    }
     const open =
       state.workflow.shape === "sequence" ? 1 : state.steps.length - state.passed - state.running.size;
     this.#launcher.want(Math.max(0, Math.min(open, this.#maxParallel, MAX_READY)));

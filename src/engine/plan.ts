@@ -9,7 +9,7 @@ export async function plan(request: StartRequest): Promise<Plan> {
   const { workflow } = loaded;
   const state = initialState(workflow);
   const scope = { inputs, steps: {}, workflow: {} };
-  const valueOf = (path: Parameters<typeof lookup>[0]) => {
+  const known = (path: Parameters<typeof lookup>[0]) => {
     try {
       return lookup(path, scope);
     } catch (error) {
@@ -28,7 +28,7 @@ export async function plan(request: StartRequest): Promise<Plan> {
       needs: step.needs.map((need) => nodeAt(state, need).step.id),
       ...(step.when && { when: step.when.source }),
       script: step.script.text,
-      variables: Object.fromEntries(step.script.variables.map(({ name, path }) => [name, valueOf(path)])),
+      variables: Object.fromEntries(step.script.variables.map(({ name, path }) => [name, known(path)])),
       ...(step.timeoutMs !== undefined && { timeoutMs: step.timeoutMs }),
       retries: step.retry.max,
     })),

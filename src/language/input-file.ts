@@ -8,7 +8,7 @@ import { Problems } from "./report.ts";
 import { decode } from "./source.ts";
 
 export type ParsedInputFile =
-  | { readonly ok: true; readonly given: readonly GivenInput[] }
+  | { readonly ok: true; readonly inputs: readonly GivenInput[] }
   | { readonly ok: false; readonly problems: readonly [Problem, ...Problem[]] };
 
 /** A file of inputs, YAML or JSON, one map from names to values; as strict as workflow files are. */
@@ -20,8 +20,8 @@ export function parseInputFile(file: GivenFile): ParsedInputFile {
   const map = node && new Reader(problems).map(node, "a file of inputs", "write one `name: value` a line");
   const [first, ...rest] = problems.sorted();
   if (first) return { ok: false, problems: [first, ...rest] };
-  const given = [...(map?.entries ?? [])].map(([name, { key, value }]): GivenInput => {
+  const inputs = [...(map?.entries ?? [])].map(([name, { key, value }]): GivenInput => {
     return { name, value: toJson(value), from: "file", ...decoded.source.place(key) };
   });
-  return { ok: true, given };
+  return { ok: true, inputs };
 }

@@ -7,6 +7,8 @@ import type { InputDeclaration, Workflow } from "../core/workflow.ts";
 import { suggest } from "./did-you-mean.ts";
 import { parseJson } from "./json-text.ts";
 
+export { parseInputFile } from "./input-file.ts";
+
 /** An input as it was given: text from an argument, or a value from a file. */
 export interface GivenInput {
   readonly name: string;

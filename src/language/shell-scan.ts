@@ -93,15 +93,15 @@ class ShellScanner {
   }
 
   #step(frame: Frame, char: string): void {
+    if (frame.kind === "command" && char !== "\\" && char !== "$") return this.#command(frame, char);
+    this.#isWordStart = false;
     if (char === "\\" && frame.kind !== "arithmetic") this.#at += 2;
     else if (char === "$") this.#dollar(frame);
-    else if (frame.kind === "command") return this.#command(frame, char);
     else if (char === "`") this.#push({ kind: "command", close: "`", cases: 0, isStart: true }, 1);
     else if (frame.kind === "double") char === '"' ? this.#pop(1) : this.#at++;
     else if (frame.kind === "here") this.#at++;
     else if (frame.kind === "parameter") this.#parameter(frame.place, char);
-    else this.#arithmetic(frame, char);
-    this.#isWordStart = false;
+    else if (frame.kind === "arithmetic") this.#arithmetic(frame, char);
   }
 
   #parameter(place: string, char: string): void {
@@ -132,9 +132,7 @@ class ShellScanner {
       this.#at++;
       this.#takeTemplate(NAME);
     } else this.#at++;
-    const top = this.#frames.at(-1);
-    if (top === frame && frame.kind === "command") frame.isStart = false;
-    this.#isWordStart = top !== frame;
+    if (frame.kind === "command") frame.isStart = false;
   }
 
   #isTemplate(at: number): boolean {

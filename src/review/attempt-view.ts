@@ -15,11 +15,15 @@ export interface AttemptView {
   readonly record: AttemptRecord | null;
   readonly logs: { readonly stdoutBytes: number; readonly stderrBytes: number } | null;
   /** What came next and why, in a sentence; null while that is open. */
-  readonly then: string | null;
+  readonly next: string | null;
 }
 
 /** Null if the attempt never started. */
-export function viewAttempt(lines: readonly JournalLine[], step: string, attempt: number): AttemptView | null {
+export function viewAttempt(
+  lines: readonly JournalLine[],
+  step: string,
+  attempt: number,
+): AttemptView | null {
   const start = lines.findIndex(
     (line) => line.event === "attempt_started" && line.step === step && line.attempt === attempt,
   );
@@ -39,10 +43,14 @@ export function viewAttempt(lines: readonly JournalLine[], step: string, attempt
     startedAt: isOver ? ended.volatile.startedAt : started.at,
     endedAt: isOver ? ended.volatile.endedAt : null,
     pid: started.volatile?.process.pid ?? null,
-    adopted: after.some((line) => line.event === "attempt_adopted" && line.step === step && line.attempt === attempt),
+    adopted: after.some(
+      (line) => line.event === "attempt_adopted" && line.step === step && line.attempt === attempt,
+    ),
     record: isOver ? ended.record : null,
-    logs: isOver ? { stdoutBytes: ended.volatile.stdoutBytes, stderrBytes: ended.volatile.stderrBytes } : null,
-    then: isOver ? whatCameNext(after.slice(end + 1), step, ended.record) : null,
+    logs: isOver
+      ? { stdoutBytes: ended.volatile.stdoutBytes, stderrBytes: ended.volatile.stderrBytes }
+      : null,
+    next: isOver ? whatCameNext(after.slice(end + 1), step, ended.record) : null,
   };
 }
 
@@ -78,8 +86,10 @@ function whyStarted(before: readonly JournalLine[], step: string, cause: Attempt
 function whatCameNext(after: readonly JournalLine[], step: string, record: AttemptRecord): string | null {
   for (const line of after) {
     if (line.event === "retry_scheduled" && line.step === step) return `tried again: ${line.because}`;
-    if (line.event === "transition" && line.from === step) return `${goesTo(line.to)}: ${line.because.message}`;
-    if (line.event === "attempt_started" && line.step === step) return `attempt ${line.attempt} (${line.cause})`;
+    if (line.event === "transition" && line.from === step)
+      return `${goesTo(line.to)}: ${line.because.message}`;
+    if (line.event === "attempt_started" && line.step === step)
+      return `attempt ${line.attempt} (${line.cause})`;
     if (line.event === "run_ended") return `the run ended as ${line.status}`;
     if (line.event === "run_waiting") return `the run waits: ${line.reason.message}`;
     if (line.event === "engine_started") break;

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import type { JournalLine } from "../core/event.ts";
 import { WfError } from "../core/problem.ts";
@@ -60,7 +60,9 @@ export async function viewRun(path: string): Promise<RunView> {
   const notes =
     snapshot.kind === "current"
       ? []
-      : [`run.json can not be used (${snapshot.why}); this is what the journal says, and wf resume rebuilds it`];
+      : [
+          `run.json can not be used (${snapshot.why}); this is what the journal says, and wf resume rebuilds it`,
+        ];
   return { ...view(path, toRecord(state, validBytes), notes), folded: { state, lines } };
 }
 
@@ -108,7 +110,11 @@ function viewFile(path: string): LegacyView {
   const snapshot = readSnapshotFile(path);
   if (snapshot.kind === "legacy") return { kind: "legacy", path, record: snapshot.record };
   const why = snapshot.kind === "current" ? "it is the run.json of a run; name its folder" : snapshot.why;
-  throw new WfError({ code: "RUN_NOT_FOUND", message: `${path} is no run: ${why}`, hint: "wf ls lists the runs" });
+  throw new WfError({
+    code: "RUN_NOT_FOUND",
+    message: `${path} is no run: ${why}`,
+    hint: "wf ls lists the runs",
+  });
 }
 
 function noRun(path: string): WfError {
@@ -127,7 +133,7 @@ function isFile(path: string): boolean {
   return statOrUndefined(path)?.isFile() ?? false;
 }
 
-function statOrUndefined(path: string): ReturnType<typeof statSync> {
+function statOrUndefined(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {

@@ -7,14 +7,16 @@ import { dirname, join } from "node:path";
 import { createLauncher } from "../../src/process/launcher.ts";
 
 const [by, attemptDir, until] = process.argv.slice(2) as ["helper" | "spawn", string, "open" | "gate"];
+let started = false;
 const launcher = createLauncher({
   env: process.env,
   capacity: 2,
   by,
   onReady: () => {
+    if (started) return;
     const launched = launcher.take();
     if (launched === null) return;
-    launcher.want(0);
+    started = true;
     const env = { WF_ATTEMPT_ID: "cookie-of-the-test" };
     const argv = ["/bin/sh", "-e", join(attemptDir, "script.sh")];
     launcher.prepare(launched, { attemptDir, cwd: dirname(attemptDir), argv, env });

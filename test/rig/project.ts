@@ -13,8 +13,8 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const WF_BIN = resolve(process.env.WF_BIN ?? join(ROOT, "bin/wf.js"));
 export const FAULT_MODULE = join(ROOT, "test/rig/fault.mjs");
 
-/** Every process of a test's wf bears this in its environment. */
-export const MARK = "WF_TEST_MARK";
+/** Every process of a test's wf bears this in its environment; wf keeps variables of its own name from its steps. */
+export const MARK = "TEST_RIG_MARK";
 
 export interface Fault {
   readonly at?: number;

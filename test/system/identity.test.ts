@@ -4,6 +4,7 @@ import { once } from "node:events";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { test } from "node:test";
 import { type Identity, isAlive, isSafePid, ownIdentity, readProcess } from "../../src/system/identity.ts";
 import { until } from "../rig/wait.ts";
@@ -35,12 +36,15 @@ test("a program's name may hold spaces and parentheses", {
 });
 
 test("a zombie is dead", { skip: process.platform !== "linux" }, async (t) => {
-  // The shell does not wait for its child: it has become a program that never will.
-  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 600"], {
-    stdio: ["ignore", "pipe", "ignore"],
+  // The shell can not reap its child: it has become a program that never does, before the child is let go.
+  const parent = spawn("sh", ["-c", "read x <&3 & echo $!; exec sleep 600"], {
+    stdio: ["ignore", "pipe", "ignore", "pipe"],
   });
   t.after(() => parent.kill("SIGKILL"));
-  const [output] = await once(parent.stdout, "data");
+  const [output] = await once(parent.stdout as Readable, "data");
+  const name = () => fs.readFileSync(`/proc/${parent.pid}/comm`, "utf8");
+  await until(() => name() === "sleep\n", "the shell to become another program");
+  (parent.stdio[3] as Writable).write("\n");
   const pid = Number(String(output));
   const { startTime } = await until(() => {
     const facts = readProcess(pid);

@@ -9,7 +9,7 @@ import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION }
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir, nameOf } from "../find-run.ts";
 import { print, printJson } from "../output.ts";
-import { cancelJson, cancelText, type CancelResult } from "../render/cancel.ts";
+import { type CancelResult, cancelJson, cancelText } from "../render/cancel.ts";
 import { runToDrive } from "../run-to-drive.ts";
 
 /** A live engine looks at least once a second. */
@@ -18,7 +18,8 @@ const LOOK_EVERY_MS = 50;
 
 export const command: Command = {
   usage: "cancel RUN",
-  describe: "Stops a run's steps and ends it as canceled, whether an engine drives it or not. It can be resumed.",
+  describe:
+    "Stops a run's steps and ends it as canceled, whether an engine drives it or not. It can be resumed.",
   positionals: { RUN: RUN_POSITIONAL },
   options: {
     reason: { kind: "value", value: "T", describe: "why, for the record" },
@@ -75,7 +76,8 @@ async function waitUntilTaken(runDir: string, file: string): Promise<CancelResul
     const driver = liveness(runDir);
     for (const line of journal.read()) {
       if (line.event === "request_taken" && line.file === file) return { kind: "taken", driver };
-      if (line.event === "request_refused" && line.file === file) return { kind: "refused", because: line.because };
+      if (line.event === "request_refused" && line.file === file)
+        return { kind: "refused", because: line.because };
     }
     if (driver.state === "nobody") return null;
     if (performance.now() > until) return { kind: "left", driver, file };

@@ -43,14 +43,19 @@ export const command: Command = {
   },
 };
 
-function choose({ record }: CurrentView, name: NamedAttempt | undefined): { step: string; attempt: number }[] {
+function choose(
+  { record }: CurrentView,
+  name: NamedAttempt | undefined,
+): { step: string; attempt: number }[] {
   if (name !== undefined) {
     const newest = attemptsOf(record, name);
     const attempt = name.attempt ?? newest;
     return attempt === 0 ? [] : [{ step: name.step, attempt }];
   }
   const tried = Object.entries(record.steps).filter(([, { attempts }]) => attempts > 0);
-  const telling = tried.filter(([, { status, allowed }]) => ACTIVE.has(status) || (status === "failed" && !allowed));
+  const telling = tried.filter(
+    ([, { status, allowed }]) => ACTIVE.has(status) || (status === "failed" && !allowed),
+  );
   return (telling.length > 0 ? telling : tried).map(([step, { attempts }]) => ({ step, attempt: attempts }));
 }
 
@@ -80,5 +85,6 @@ async function followLogs(
     stop.signal,
   );
   await printer.drain();
-  if (end === "nobody drives it") printDiagnostic(`nobody drives the run: wf resume ${shellWord(run)} goes on`);
+  if (end === "nobody drives it")
+    printDiagnostic(`nobody drives the run: wf resume ${shellWord(run)} goes on`);
 }

@@ -3,7 +3,7 @@ import { liveness } from "../../review/liveness.ts";
 import { type Args, type Command, JSON_OPTION, RUNS_DIR_OPTION } from "../command.ts";
 import { displayPath, findRunsDir, listRuns } from "../find-run.ts";
 import { print, printDiagnostic, printJson, write } from "../output.ts";
-import { listJson, type ListedRun, listText } from "../render/list.ts";
+import { type ListedRun, listJson, listText } from "../render/list.ts";
 import { readHead } from "../run-head.ts";
 
 const STATUSES = ["queued", "running", "waiting", "succeeded", "failed", "canceled", "interrupted"];
@@ -29,7 +29,8 @@ export const command: Command = {
     const workflow = args.text("workflow");
     const runs = readAll(runsDir).filter(
       (run) =>
-        (status === undefined || run.shown === status) && (workflow === undefined || run.head?.workflowId === workflow),
+        (status === undefined || run.shown === status) &&
+        (workflow === undefined || run.head?.workflowId === workflow),
     );
     if (args.flag("json")) printJson(listJson(runsDir, runs));
     else if (runs.length > 0) write(`${listText(runs).join("\n")}\n`);

@@ -7,10 +7,15 @@ import { runToDrive } from "../run-to-drive.ts";
 
 export const command: Command = {
   usage: "next RUN",
-  describe: "Does exactly one attempt of the first step that is due, then pauses the run: a debugger's single step.",
+  describe:
+    "Does exactly one attempt of the first step that is due, then pauses the run: a debugger's single step.",
   positionals: { RUN: RUN_POSITIONAL },
   options: {
-    project: { kind: "value", value: "D", describe: "the project folder, where the recorded one is not there" },
+    project: {
+      kind: "value",
+      value: "D",
+      describe: "the project folder, where the recorded one is not there",
+    },
     "runs-dir": RUNS_DIR_OPTION,
     json: JSON_OPTION,
   },

@@ -56,6 +56,7 @@ async function followEvents(runDir: string, name: string, json: boolean): Promis
     },
     stop.signal,
   );
-  if (end === "nobody drives it") printDiagnostic(`nobody drives the run: wf resume ${shellWord(name)} goes on`);
+  if (end === "nobody drives it")
+    printDiagnostic(`nobody drives the run: wf resume ${shellWord(name)} goes on`);
   return ExitCode.ok;
 }

@@ -1,5 +1,5 @@
-import type { ResumeRequest } from "../../engine/api.ts";
 import { WfError } from "../../core/problem.ts";
+import type { ResumeRequest } from "../../engine/api.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
@@ -11,8 +11,16 @@ export const command: Command = {
   positionals: { RUN: RUN_POSITIONAL },
   options: {
     from: { kind: "value", value: "STEP", describe: "run this step and all after it again" },
-    limit: { kind: "list", value: "K=V", describe: "raise a limit, such as max_total_iterations=200 or run_timeout=2h" },
-    project: { kind: "value", value: "D", describe: "the project folder, where the recorded one is not there" },
+    limit: {
+      kind: "list",
+      value: "K=V",
+      describe: "raise a limit, such as max_total_iterations=200 or run_timeout=2h",
+    },
+    project: {
+      kind: "value",
+      value: "D",
+      describe: "the project folder, where the recorded one is not there",
+    },
     until: { kind: "value", value: "STEP", describe: "pause after this step (exit code 3)" },
     "max-parallel": { kind: "value", value: "N", describe: "at most so many steps at once" },
     "runs-dir": RUNS_DIR_OPTION,
@@ -61,7 +69,8 @@ function limitsFrom(given: readonly string[]): Record<string, string> {
       });
     }
     const [, name, value] = match as unknown as [string, string, string];
-    if (limits.has(name)) throw new WfError({ code: "USAGE", message: `--limit ${name} is given more than once` });
+    if (limits.has(name))
+      throw new WfError({ code: "USAGE", message: `--limit ${name} is given more than once` });
     limits.set(name, value);
   }
   return Object.fromEntries(limits);

@@ -1,5 +1,5 @@
-import type { StartRequest } from "../../engine/api.ts";
 import { ExitCode } from "../../core/problem.ts";
+import type { StartRequest } from "../../engine/api.ts";
 import { type Args, type Command, JSON_OPTION, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
@@ -12,9 +12,22 @@ export const command: Command = {
   describe: "Runs a workflow to its end. The run is kept as a folder from which it can be read and resumed.",
   positionals: { FILE: "the workflow file", ID: "the workflow to run, of a file that holds several" },
   options: {
-    input: { kind: "list", alias: "i", value: "K=V", describe: "an input; K=@file, K=@- for standard input, K=@@x for @x" },
-    "input-file": { kind: "value", value: "F", describe: "inputs from a JSON or YAML file; --input goes before it" },
-    "run-id": { kind: "value", value: "ID", describe: "the run's id (else date, time, workflow and four letters)" },
+    input: {
+      kind: "list",
+      alias: "i",
+      value: "K=V",
+      describe: "an input; K=@file, K=@- for standard input, K=@@x for @x",
+    },
+    "input-file": {
+      kind: "value",
+      value: "F",
+      describe: "inputs from a JSON or YAML file; --input goes before it",
+    },
+    "run-id": {
+      kind: "value",
+      value: "ID",
+      describe: "the run's id (else date, time, workflow and four letters)",
+    },
     "runs-dir": RUNS_DIR_OPTION,
     "max-parallel": { kind: "value", value: "N", describe: "at most so many steps at once" },
     "keep-going": { kind: "flag", describe: "after a failure run what does not depend on it" },
@@ -23,9 +36,13 @@ export const command: Command = {
       kind: "value",
       value: "D",
       choices: ["power", "process"],
-      describe: "what a run survives: a power cut (the default), or only the death of the process, which is faster",
+      describe:
+        "what a run survives: a power cut (the default), or only the death of the process, which is faster",
     },
-    "dry-run": { kind: "flag", describe: "print what would run, in which order, with which values; write nothing" },
+    "dry-run": {
+      kind: "flag",
+      describe: "print what would run, in which order, with which values; write nothing",
+    },
     json: JSON_OPTION,
   },
   examples: [

@@ -14,7 +14,8 @@ import { attemptsOf, type NamedAttempt, parseStepName } from "../step-name.ts";
 
 export const command: Command = {
   usage: "show RUN STEP",
-  describe: "Shows one attempt whole: why it was made, what ran, how it ended, what it left, what came next and why.",
+  describe:
+    "Shows one attempt whole: why it was made, what ran, how it ended, what it left, what came next and why.",
   positionals: { RUN: RUN_POSITIONAL, STEP: "a step (its newest attempt), or STEP/ATTEMPT" },
   options: { "runs-dir": RUNS_DIR_OPTION, json: JSON_OPTION },
   examples: [
@@ -46,7 +47,10 @@ function showAttempt(view: CurrentView, name: NamedAttempt, json: boolean): numb
 function showLegacy(view: LegacyView, { step, attempt }: NamedAttempt, json: boolean): number {
   const { currentStepId, currentAttempt } = view.record;
   if (step !== currentStepId || (attempt !== undefined && attempt !== currentAttempt)) {
-    const known = currentStepId === null ? "it names none" : `it only names ${currentStepId}, attempt ${currentAttempt ?? "unknown"}`;
+    const known =
+      currentStepId === null
+        ? "it names none"
+        : `it only names ${currentStepId}, attempt ${currentAttempt ?? "unknown"}`;
     throw new WfError({
       code: "STEP_NOT_FOUND",
       message: `the older record of ${view.record.runId} tells nothing of ${step}${attempt === undefined ? "" : `/${attempt}`}`,
@@ -60,7 +64,10 @@ function showLegacy(view: LegacyView, { step, attempt }: NamedAttempt, json: boo
 
 function notTried(view: CurrentView, step: string): WfError {
   const record = view.record.steps[step];
-  const why = record?.status === "skipped" ? `it was skipped: ${record.because ?? "no reason was recorded"}` : "it has not been reached";
+  const why =
+    record?.status === "skipped"
+      ? `it was skipped: ${record.because ?? "no reason was recorded"}`
+      : "it has not been reached";
   return new WfError({ code: "STEP_NOT_FOUND", message: `${step} has had no attempt`, hint: why });
 }
 

@@ -42,7 +42,8 @@ export const command: Command = {
 async function attemptsAllowed(view: CurrentView): Promise<AttemptsAllowed> {
   if (!needsDefinition(view.record)) return new Map();
   try {
-    const workflow = view.folded?.state.workflow ?? (await definitionOf(view.runDir, view.record.workflow.id));
+    const workflow =
+      view.folded?.state.workflow ?? (await definitionOf(view.runDir, view.record.workflow.id));
     return new Map(workflow.steps.map((step) => [step.id, 1 + step.retry.max]));
   } catch {
     // A run whose copy of the definition is gone can still be read.

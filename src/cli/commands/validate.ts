@@ -17,7 +17,8 @@ interface Checked {
 
 export const command: Command = {
   usage: "validate FILE…",
-  describe: "Checks workflow files and prints all of their problems, with positions. Exit code 2 if there are any.",
+  describe:
+    "Checks workflow files and prints all of their problems, with positions. Exit code 2 if there are any.",
   positionals: { FILE: "workflow files; - for standard input" },
   options: { json: JSON_OPTION },
   examples: [
@@ -39,7 +40,11 @@ function check(file: string): Checked {
   } catch (error) {
     const missing = errnoOf(error) === "ENOENT";
     const message = missing ? `there is no file ${file}` : ioError(error, `read ${file}`).message;
-    return { file, workflows: [], problems: [{ code: missing ? "FILE_NOT_FOUND" : "FILE_UNREADABLE", message }] };
+    return {
+      file,
+      workflows: [],
+      problems: [{ code: missing ? "FILE_NOT_FOUND" : "FILE_UNREADABLE", message }],
+    };
   }
   return { file, ...validateFile({ path: file, bytes }) };
 }

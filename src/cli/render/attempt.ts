@@ -37,7 +37,7 @@ export function attemptText(details: AttemptDetails): string {
   if (view.record?.exitCode !== undefined) lines.push(field("exit", String(view.record.exitCode)));
   if (view.record?.signal !== undefined) lines.push(field("signal", `${view.record.signal}, sent by wf`));
   if (view.adopted) lines.push(field("adopted", "it outlived its engine, and a later one took its result"));
-  lines.push(field("then", view.then === null ? "not decided yet" : oneLine(view.then)));
+  lines.push(field("then", view.next === null ? "not decided yet" : oneLine(view.next)));
   lines.push(field("folder", displayPath(join(runDir, folder))));
   lines.push(...errorLines(view.record), ...outputLines(view.record));
   if (script !== null) lines.push("", `${ATTEMPT_FILES.script}:`, indent(neutralize(script.trimEnd()), "  "));
@@ -93,7 +93,7 @@ export function attemptJson(runId: string, details: AttemptDetails): object {
     endedAt: view.endedAt,
     adopted: view.adopted,
     record: view.record,
-    then: view.then,
+    next: view.next,
     script: details.script,
     folder,
     logs: {

@@ -38,8 +38,12 @@ export function problemJson(problem: Problem): object {
 }
 
 function errorText(error: WfError): string[] {
-  if (!error.problems.some(({ position }) => position)) return error.problems.map((problem) => problemText(problem));
-  return [`${formatProblems(error.problems, paintProblem)}`, `${diagnosticColors().red("wf:")} ${countText(error.problems)}`];
+  if (!error.problems.some(({ position }) => position))
+    return error.problems.map((problem) => problemText(problem));
+  return [
+    `${formatProblems(error.problems, paintProblem)}`,
+    `${diagnosticColors().red("wf:")} ${countText(error.problems)}`,
+  ];
 }
 
 /** Problems of files, as the pieces of them are coloured. */
@@ -85,7 +89,11 @@ function toWfError(error: unknown): WfError {
   }
   const message = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
   return new WfError(
-    { code: "INTERNAL", message: `an error in wf itself: ${message}`, hint: "WF_DEBUG=1 shows where; please report it" },
+    {
+      code: "INTERNAL",
+      message: `an error in wf itself: ${message}`,
+      hint: "WF_DEBUG=1 shows where; please report it",
+    },
     { cause: error },
   );
 }
@@ -95,4 +103,3 @@ function stackOf(error: unknown): string {
   const cause = error.cause === undefined ? "" : `\ncaused by ${stackOf(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;
 }
-

@@ -54,7 +54,10 @@ export function tell(line: JournalLine): { readonly where?: string; readonly tex
     case "input_changed":
       return { text: `${oneLine(line.what)} changed` };
     case "limit_clamped":
-      return { where: line.step, text: `${line.limit} cut from ${JSON.stringify(line.from)} to ${JSON.stringify(line.to)}` };
+      return {
+        where: line.step,
+        text: `${line.limit} cut from ${JSON.stringify(line.from)} to ${JSON.stringify(line.to)}`,
+      };
     case "security":
       return { where: `${line.step}/${line.attempt}`, text: `refused: ${oneLine(line.what)}` };
     case "run_ended":

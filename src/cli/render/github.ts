@@ -66,7 +66,10 @@ export function reportToGithub(outcome: Outcome): void {
     annotate({ file: sourceFile(record), line, title: `wf: ${record.workflow.id}` }, message);
   }
   if (record.status === "failed" && record.reason !== null && record.reason.step === undefined) {
-    annotate({ file: sourceFile(record), line: undefined, title: `wf: ${record.workflow.id}` }, record.reason.message);
+    annotate(
+      { file: sourceFile(record), line: undefined, title: `wf: ${record.workflow.id}` },
+      record.reason.message,
+    );
   }
   writeJobSummary(outcome);
 }
@@ -117,7 +120,9 @@ function sourceFile(record: RunRecord): string | undefined {
 function lineOfStep(runDir: string, id: string): number | undefined {
   try {
     const lines = readFileSync(join(runDir, RUN_FILES.definition), "utf8").split("\n");
-    const wanted = new RegExp(`^\\s*(?:-\\s+)?(?:\\{\\s*)?["']?id["']?\\s*:\\s*["']?${escapeRegExp(id)}["']?\\s*(?:[,}#]|$)`);
+    const wanted = new RegExp(
+      `^\\s*(?:-\\s+)?(?:\\{\\s*)?["']?id["']?\\s*:\\s*["']?${escapeRegExp(id)}["']?\\s*(?:[,}#]|$)`,
+    );
     const index = lines.findIndex((line) => wanted.test(line));
     return index < 0 ? undefined : index + 1;
   } catch {

@@ -4,7 +4,11 @@ const WIDTH = 18;
 
 /** `wf --help`. */
 export function overview(): string {
-  const lines = ["wf runs multi-step workflows and keeps every run as a plain directory.", "", "wf <command> [options]"];
+  const lines = [
+    "wf runs multi-step workflows and keeps every run as a plain directory.",
+    "",
+    "wf <command> [options]",
+  ];
   for (const { group, commands } of CATALOG) {
     lines.push("", `${group}:`);
     for (const { usage, describe } of commands) lines.push(`  wf ${usage.padEnd(WIDTH)} ${describe}`);

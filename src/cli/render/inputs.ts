@@ -13,7 +13,9 @@ export function inputLines(inputs: JsonObject, withValues: boolean): string[] {
   const entries = Object.entries(inputs);
   if (entries.length === 0) return ["none"];
   if (!withValues) return [entries.map(([name, value]) => `${name} (${shapeOf(value)})`).join(", ")];
-  return entries.map(([name, value]) => `${name} (${shapeOf(value)})${isSecret(value) ? "" : ` = ${shortValue(value)}`}`);
+  return entries.map(
+    ([name, value]) => `${name} (${shapeOf(value)})${isSecret(value) ? "" : ` = ${shortValue(value)}`}`,
+  );
 }
 
 /** Values of those that are not secret. */

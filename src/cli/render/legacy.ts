@@ -17,12 +17,18 @@ export function legacyText(view: LegacyView, withInputs: boolean): string {
   const lines = [
     field("run", oneLine(record.runId)),
     field("workflow", oneLine(record.workflowId)),
-    field("status", `${paintStatus(record.state, oneLine(record.state))}${reason === null ? "" : `: ${reason}`}`),
+    field(
+      "status",
+      `${paintStatus(record.state, oneLine(record.state))}${reason === null ? "" : `: ${reason}`}`,
+    ),
     field("started", timeText(record.startedAt)),
     field("updated", timeText(record.updatedAt)),
     field("step", stepText(view)),
     field("attempts", record.totalIterations === null ? "not recorded" : `${record.totalIterations} in all`),
-    field("inputs", record.inputs === null ? "none recorded" : inputLines(record.inputs, withInputs).join("\n          ")),
+    field(
+      "inputs",
+      record.inputs === null ? "none recorded" : inputLines(record.inputs, withInputs).join("\n          "),
+    ),
     field("file", displayPath(view.path)),
     "",
     `It can be read and not resumed: ${LEGACY_WHY}.`,

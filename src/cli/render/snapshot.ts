@@ -74,7 +74,9 @@ function ofLegacy(view: LegacyView): ProgressSnapshot {
 /** `running: 3 of 7 steps done, build in attempt 2`. */
 function summary({ record, interrupted }: CurrentView): string {
   const steps = Object.values(record.steps);
-  const done = steps.filter(({ status, allowed }) => status === "succeeded" || status === "skipped" || allowed).length;
+  const done = steps.filter(
+    ({ status, allowed }) => status === "succeeded" || status === "skipped" || allowed,
+  ).length;
   const parts = [`${done} of ${count(steps.length, "step")} done`];
   const active = record.pointer.filter(({ state }) => state !== "due");
   const [first] = active;
@@ -88,7 +90,8 @@ function summary({ record, interrupted }: CurrentView): string {
 
 export function progressText(snapshot: ProgressSnapshot, legacy: boolean): string {
   const { currentStepId, currentAttempt, lastProgressAt, inputShape: shape } = snapshot;
-  const at = currentStepId === null ? "none" : `${currentStepId}, attempt ${currentAttempt ?? "not recorded"}`;
+  const at =
+    currentStepId === null ? "none" : `${currentStepId}, attempt ${currentAttempt ?? "not recorded"}`;
   const inputs = Object.entries(shape ?? {}).map(([name, type]) => `${name} (${type})`);
   const lines = [
     field("run", snapshot.runId),

@@ -31,7 +31,8 @@ export function statusText(view: CurrentView, options: StatusOptions): string {
   ];
   if (Object.keys(record.outputs).length > 0) {
     lines.push("", "outputs:");
-    for (const [name, value] of Object.entries(record.outputs)) lines.push(`  ${name} = ${oneLine(JSON.stringify(value))}`);
+    for (const [name, value] of Object.entries(record.outputs))
+      lines.push(`  ${name} = ${oneLine(JSON.stringify(value))}`);
   }
   for (const note of view.notes) lines.push("", `note: ${note}`);
   const advice = whatToDo(view, options.name);
@@ -76,10 +77,12 @@ function whatToDo(view: CurrentView, name: string): string[] {
   const run = shellWord(name);
   const lines: string[] = [];
   if (reason?.hint !== undefined) lines.push(indent(`hint:    ${oneLine(reason.hint)}`, ""));
-  if (status === "failed" && reason?.step !== undefined) lines.push(`logs:    wf logs ${run} ${shellWord(reason.step)}`);
+  if (status === "failed" && reason?.step !== undefined)
+    lines.push(`logs:    wf logs ${run} ${shellWord(reason.step)}`);
   const resume = resumeCommand(view, name);
   if (resume !== null) lines.push(`resume:  ${resume}`);
-  if (view.liveness.state === "driven") lines.push(`follow:  wf progress ${run} --follow`, `stop:    wf cancel ${run}`);
+  if (view.liveness.state === "driven")
+    lines.push(`follow:  wf progress ${run} --follow`, `stop:    wf cancel ${run}`);
   return lines;
 }
 

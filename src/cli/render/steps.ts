@@ -1,6 +1,6 @@
 import type { RunRecord, StepRecord } from "../../core/record.ts";
-import { oneLine, table } from "./text.ts";
 import { colors, paintStatus } from "./style.ts";
+import { oneLine, table } from "./text.ts";
 
 /** Attempts a step may have each time it is entered, by step. */
 export type AttemptsAllowed = ReadonlyMap<string, number>;
@@ -17,7 +17,10 @@ export function stepTable(record: RunRecord, interrupted: boolean, allowed: Atte
   for (const [id, step] of Object.entries(record.steps)) {
     const cutOff = interrupted && step.status === "running";
     statuses.push(cutOff ? "interrupted" : step.status);
-    rows.push([id, cutOff ? `interrupted in attempt ${step.attempts}` : sentence(id, step, allowed, blocked)]);
+    rows.push([
+      id,
+      cutOff ? `interrupted in attempt ${step.attempts}` : sentence(id, step, allowed, blocked),
+    ]);
   }
   return table([["STEP", "STATUS"], ...rows], (cell, row, column) => {
     if (row === 0) return colors().dim(cell);
@@ -52,7 +55,9 @@ function sentence(id: string, step: StepRecord, allowed: AttemptsAllowed, blocke
 }
 
 function attemptOf(attempt: number, allowed: number | undefined): string {
-  return allowed !== undefined && allowed > 1 && attempt <= allowed ? `${attempt} of ${allowed}` : String(attempt);
+  return allowed !== undefined && allowed > 1 && attempt <= allowed
+    ? `${attempt} of ${allowed}`
+    : String(attempt);
 }
 
 /** What is pending in a run that has ended was not reached, and no longer will be without a resume. */

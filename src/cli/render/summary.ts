@@ -39,9 +39,14 @@ export function failureText({ record }: Outcome): string[] {
   if (reason.hint !== undefined) lines.push(`  hint: ${oneLine(reason.hint)}`);
   const others = Object.entries(record.steps).filter(([id]) => id !== reason.step);
   const told = (wanted: StepRecord["status"], text: (id: string, step: StepRecord) => string) =>
-    others.filter(([, { status: is, allowed }]) => is === wanted && !allowed).map(([id, step]) => text(id, step));
+    others
+      .filter(([, { status: is, allowed }]) => is === wanted && !allowed)
+      .map(([id, step]) => text(id, step));
   const also = [
-    ...told("failed", (id, step) => `  also failed: ${id}, attempt ${step.attempts}: ${oneLine(step.error?.message ?? "")}`),
+    ...told(
+      "failed",
+      (id, step) => `  also failed: ${id}, attempt ${step.attempts}: ${oneLine(step.error?.message ?? "")}`,
+    ),
     ...told("canceled", (id, step) => `  canceled because of it: ${id}, attempt ${step.attempts}`),
   ];
   lines.push(...also.slice(0, LISTED));
@@ -63,7 +68,9 @@ export function endText(outcome: Outcome, name: string): string[] {
   const took = between(startedAt, endedAt ?? updatedAt);
   const why = reason === null ? "" : `: ${oneLine(reason.message)}`;
   const c = colors();
-  const lines = [`run ${c.bold(record.runId)} ${paintStatus(status, VERBS[status])}${took ? ` after ${took}` : ""}${why}`];
+  const lines = [
+    `run ${c.bold(record.runId)} ${paintStatus(status, VERBS[status])}${took ? ` after ${took}` : ""}${why}`,
+  ];
   for (const [key, value] of Object.entries(record.outputs)) lines.push(`  ${key} = ${shortValue(value)}`);
   lines.push(`  folder:  ${displayPath(runDir)}`);
   if (status === "failed" && reason?.step !== undefined) {

@@ -12,10 +12,8 @@ export function neutralize(text: string): string {
 }
 
 // Harmless, and in most logs: dropped rather than spelled out.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is for
 const COLOR_SEQUENCE = /\u001b\[[0-9;:]*m/g;
 // All of C0 but tab and newline, DEL, C1, and what reorders text.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is for
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Text from elsewhere that is to stay on one line. */
@@ -80,7 +78,9 @@ export function localTime(iso: string): string {
 /** `07:16:30`, in the local time zone. */
 export function timeOfDay(iso: string): string {
   const at = new Date(iso);
-  return Number.isNaN(at.getTime()) ? iso : [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
+  return Number.isNaN(at.getTime())
+    ? iso
+    : [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
 }
 
 export function count(number: number, one: string, many = `${one}s`): string {
