@@ -1,48 +1,101 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { lateBuiltins } from "./plugins.mjs";
 
 // `npm run build`: src/ → dist/, with the dependencies in it, so that starting `wf` reads a handful of files.
+//   dist/cli.js         what bin/wf.js imports: answers --version, else starts app.cjs
+//   dist/app.cjs        the command line; dist/app.cjs.cache is what V8 made of it
+//   dist/index.js       the library; dist/types its declarations
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+const inTests = process.argv.includes("--quick");
 
-rmSync(`${root}dist`, { recursive: true, force: true });
-
-await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: { cli: "src/cli/main.ts", index: "src/index.ts" },
-  outdir: "dist",
   bundle: true,
   platform: "node",
-  format: "esm",
   target: "node20",
-  // What a command does not need (yaml, ajv, the engine) is in a file of its own and is not read.
-  splitting: true,
-  chunkNames: "chunks/[name]-[hash]",
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: "none",
   define: { WF_VERSION: JSON.stringify(version) },
-  alias: {
-    // Their imports build three `Intl.Segmenter`s, which is more than half of what yargs costs at start-up.
-    "string-width": `${root}src/build/shims/string-width.mjs`,
-    "wrap-ansi": `${root}src/build/shims/wrap-ansi.mjs`,
-  },
-  banner: {
-    // The CommonJS packages among the dependencies call `require("fs")`.
-    js: 'import{createRequire as wfRequire}from"node:module";const require=wfRequire(import.meta.url);',
-  },
   logLevel: "warning",
-});
+};
 
-const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-const declarations = ["--noEmit", "false", "--emitDeclarationOnly", "--declaration", "--rootDir", "src"];
-const config = ["--project", "src/build/tsconfig.types.json", "--outDir", "dist/types"];
+// Beside and then renamed: a wf that is started meanwhile finds the old files or the new.
+const fresh = `${root}dist/.new-${process.pid}`;
+mkdirSync(fresh, { recursive: true });
 try {
-  execFileSync(process.execPath, [tsc, ...config, ...declarations], { cwd: root, stdio: "inherit" });
-} catch {
-  console.error("wf: the declarations in dist/types could not be made; see above");
-  process.exitCode = process.env.WF_BUILD_LENIENT === "1" ? 0 : 1;
+  await Promise.all([buildApp(), buildStarter(), buildLibrary()]);
+  warm();
+  for (const name of ["app.cjs.cache", "app.cjs", "cli.js"]) place(name);
+  if (!inTests) buildTypes();
+} finally {
+  rmSync(fresh, { recursive: true, force: true });
+}
+
+function buildApp() {
+  return build({
+    ...common,
+    entryPoints: ["src/cli/app.ts"],
+    outfile: `${fresh}/app.cjs`,
+    format: "cjs",
+    plugins: [lateBuiltins(root)],
+    define: { ...common.define, "import.meta.url": "wfFileUrl" },
+    banner: { js: 'const wfFileUrl=require("node:url").pathToFileURL(__filename).href;' },
+    alias: {
+      // Their imports build three `Intl.Segmenter`s, which is more than half of what yargs costs at start-up.
+      "string-width": `${root}src/build/shims/string-width.mjs`,
+      "wrap-ansi": `${root}src/build/shims/wrap-ansi.mjs`,
+    },
+  });
+}
+
+function buildStarter() {
+  return build({ ...common, entryPoints: ["src/build/cli.mjs"], outfile: `${fresh}/cli.js`, format: "esm" });
+}
+
+function buildLibrary() {
+  return build({
+    ...common,
+    entryPoints: ["src/index.ts"],
+    outdir: "dist",
+    format: "esm",
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+    // The CommonJS packages among the dependencies call `require("fs")`.
+    banner: { js: 'import{createRequire as wfRequire}from"node:module";const require=wfRequire(import.meta.url);' },
+  });
+}
+
+/** Without a cache everything works as well, only not as fast. */
+function warm() {
+  const { status, stderr } = spawnSync(process.execPath, [`${root}src/build/warm.mjs`, `${fresh}/app.cjs`], { encoding: "utf8" });
+  if (status !== 0) console.error(`note: dist/app.cjs.cache could not be made: ${stderr.trim()}`);
+}
+
+function place(name) {
+  try {
+    renameSync(`${fresh}/${name}`, `${root}dist/${name}`);
+  } catch (error) {
+    if (error.code !== "ENOENT" || name !== "app.cjs.cache") throw error;
+    rmSync(`${root}dist/${name}`, { force: true });
+  }
+}
+
+function buildTypes() {
+  const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+  const options = ["--noEmit", "false", "--emitDeclarationOnly", "--declaration", "--rootDir", "src"];
+  const { status } = spawnSync(
+    process.execPath,
+    [tsc, "--project", "src/build/tsconfig.types.json", "--outDir", "dist/types", ...options],
+    { cwd: root, stdio: "inherit" },
+  );
+  if (status !== 0) {
+    console.error("the declarations in dist/types could not be made; see above");
+    process.exitCode = 1;
+  }
 }

@@ -50,7 +50,10 @@ function noSuchCommand(name: string): WfError {
   }
   const names = [...ENTRIES.map((entry) => entry.name), "completion"];
   const begun = names.filter((each) => each.startsWith(name));
-  const hint = begun.length === 1 ? `did you mean "${begun[0]}"? wf --help lists the commands` : suggest(name, names, "commands");
+  const hint =
+    begun.length === 1
+      ? `did you mean "${begun[0]}"? wf --help lists the commands`
+      : suggest(name, names, "commands");
   return new WfError({
     code: "USAGE",
     message: `there is no command "${name}"`,

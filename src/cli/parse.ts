@@ -103,7 +103,8 @@ function refuseUnknownOptions(command: Command, argv: readonly string[]): void {
   const flags = new Set(["help", "h"]);
   const taking = new Set<string>();
   for (const [name, { kind, alias }] of options) {
-    for (const each of alias === undefined ? [name] : [name, alias]) (kind === "flag" ? flags : taking).add(each);
+    for (const each of alias === undefined ? [name] : [name, alias])
+      (kind === "flag" ? flags : taking).add(each);
   }
   for (let index = 0; index < argv.length; index += 1) {
     const argument = argv[index] as string;
@@ -121,7 +122,10 @@ function unknownOption(command: Command, name: string): WfError {
   return new WfError({
     code: "USAGE",
     message: `wf ${own} has no option ${dashed(name)}`,
-    hint: near === null ? `all options: wf ${own} --help` : `did you mean ${dashed(near)}? all options: wf ${own} --help`,
+    hint:
+      near === null
+        ? `all options: wf ${own} --help`
+        : `did you mean ${dashed(near)}? all options: wf ${own} --help`,
   });
 }
 

@@ -1,5 +1,12 @@
 import { createRequire } from "node:module";
 import type { ASTNode, Environment } from "@marcbachmann/cel-js";
+import {
+  collectReferences,
+  type ExpressionFault,
+  type ExpressionReference,
+  matchesFault,
+  ROOTS,
+} from "./expression-tree.ts";
 import type { Json } from "./json.ts";
 import { isJsonObject } from "./json.ts";
 import type { Expression } from "./workflow.ts";
@@ -14,23 +21,7 @@ export interface ExpressionScope {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export interface ExpressionFault {
-  readonly message: string;
-  /** In the expression's text. */
-  readonly offset: number;
-  readonly length: number;
-  /** True if a regular expression in it is at fault. */
-  readonly isPattern?: boolean;
-}
-
-/** A path that an expression names, such as `inputs["dry-run"]`, as far as it does not depend on values. */
-export interface ExpressionReference {
-  readonly segments: readonly string[];
-  readonly offset: number;
-  readonly length: number;
-}
-
-const ROOTS = ["inputs", "steps", "workflow", "env"] as const;
+export type { ExpressionFault, ExpressionReference } from "./expression-tree.ts";
 
 interface Compiled {
   readonly run: (scope: Record<string, unknown>) => unknown;
@@ -61,8 +52,6 @@ function compileNew(source: string): Compiled | ExpressionFault {
     }
     const run = environment.parse(source);
     const checked = run.check();
-    const references: ExpressionReference[] = [];
-    collect(run.ast, references);
     let fault: ExpressionFault | null = null;
     if (!checked.valid) fault = faultOf(checked.error, source);
     else if (checked.type !== "bool" && checked.type !== "dyn") {
@@ -72,7 +61,7 @@ function compileNew(source: string): Compiled | ExpressionFault {
         length: source.length,
       };
     }
-    return { run, ast: run.ast, references, fault };
+    return { run, ast: run.ast, references: collectReferences(run.ast), fault };
   } catch (error) {
     return faultOf(error, source);
   }
@@ -107,67 +96,10 @@ export function checkExpression(
   return compiled.fault ?? matchesFault(compiled.ast, patternFault ?? (() => null));
 }
 
-function matchesFault(
-  node: ASTNode,
-  patternFault: (pattern: string) => { readonly message: string } | null,
-): ExpressionFault | null {
-  const pattern = patternNode(node);
-  if (pattern) {
-    const at = {
-      offset: pattern.range.start,
-      length: pattern.range.end - pattern.range.start,
-      isPattern: true,
-    };
-    if (pattern.op !== "value" || typeof pattern.args !== "string") {
-      return { message: "the regular expression of matches() must be written out in quotes", ...at };
-    }
-    const fault = patternFault(pattern.args);
-    if (fault) return { message: `"${pattern.args}" ${fault.message}`, ...at };
-  }
-  for (const child of childrenOf(node)) {
-    const fault = matchesFault(child, patternFault);
-    if (fault) return fault;
-  }
-  return null;
-}
-
-function patternNode(node: ASTNode): ASTNode | undefined {
-  if (node.op === "rcall" && node.args[0] === "matches") return node.args[2][0];
-  if (node.op === "call" && node.args[0] === "matches") return node.args[1][1];
-  return undefined;
-}
-
 /** The paths an expression names; empty if it can not be parsed. */
 export function expressionReferences(source: string): readonly ExpressionReference[] {
   const compiled = compile(source);
   return "message" in compiled ? [] : compiled.references;
-}
-
-function collect(node: ASTNode, found: ExpressionReference[]): void {
-  const segments = pathOf(node);
-  if (segments && (ROOTS as readonly string[]).includes(segments[0] ?? "")) {
-    found.push({ segments, offset: node.range.start, length: node.range.end - node.range.start });
-  } else for (const child of childrenOf(node)) collect(child, found);
-}
-
-function pathOf(node: ASTNode): string[] | null {
-  if (node.op === "id") return [node.args];
-  if (node.op === ".") {
-    const before = pathOf(node.args[0]);
-    return before && [...before, node.args[1]];
-  }
-  if (node.op !== "[]") return null;
-  const [of, index] = node.args;
-  const before = pathOf(of);
-  return before && index.op === "value" && typeof index.args === "string" ? [...before, index.args] : null;
-}
-
-function childrenOf(node: ASTNode): ASTNode[] {
-  const nodes = (value: unknown): ASTNode[] => {
-    if (Array.isArray(value)) return value.flatMap(nodes);
-    return typeof value === "object" && value !== null && "op" in value ? [value as ASTNode] : [];
-  };
-  return nodes(node.args);
 }
 
 /** Loads what evaluating needs, if a workflow has any `when`; without it the first evaluation does. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { AttemptRecord, JournalLine, RunEvent } from "../core/event.ts";
 import { fold } from "../core/fold.ts";
 import { SNAPSHOT_INTERVAL_MS, SNAPSHOT_SHARE } from "../core/limits.ts";
+import { WfError } from "../core/problem.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
 import type { RunState } from "../core/state.ts";
 import type { Places } from "../steps/scope.ts";
@@ -96,6 +97,10 @@ export class Session {
 
   writeSnapshot(): void {
     const began = performance.now();
+    // An engine that was taken over would put its older view in the place of a newer one.
+    if (this.claim.isLost()) {
+      throw new WfError({ code: "LOCK_LOST", message: "another engine has taken this run over" });
+    }
     writeSnapshot(this.places.runDir, this.toRecord(), { sync: this.sync });
     this.#snapshotSeq = this.state.seq;
     this.#snapshotAt = performance.now();

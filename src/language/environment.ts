@@ -5,21 +5,39 @@ import type { Node } from "./node.ts";
 import type { Reader } from "./read.ts";
 
 /** A map of environment variables. */
-export function readEnv(node: Node | undefined, reader: Reader, names: Names, view: View): Record<string, Template> {
+export function readEnv(
+  node: Node | undefined,
+  reader: Reader,
+  names: Names,
+  view: View,
+): Record<string, Template> {
   const found: Record<string, Template> = {};
   const map = node && reader.map(node, "`env`", "write `env: { NAME: text }`");
   for (const [name, { key, value }] of map?.entries ?? []) {
     const text = reader.text(value, `\`env\` ${name}`);
     if (!VARIABLE_PATTERN.test(name)) {
-      reader.problems.add("BAD_ID", key, `"${name}" can not be the name of a variable`, "letters, digits and _, not beginning with a digit");
+      reader.problems.add(
+        "BAD_ID",
+        key,
+        `"${name}" can not be the name of a variable`,
+        "letters, digits and _, not beginning with a digit",
+      );
     } else if (name.startsWith("WF_")) {
-      reader.problems.add("BAD_VALUE", key, `${name} can not be set: variables that begin with WF_ are set by wf`, "choose another name");
+      reader.problems.add(
+        "BAD_VALUE",
+        key,
+        `${name} can not be set: variables that begin with WF_ are set by wf`,
+        "choose another name",
+      );
     } else if (text) found[name] = names.template(text, view);
   }
   return found;
 }
 
-const SHELLS: Readonly<Record<string, readonly string[]>> = { sh: ["sh", "-e"], bash: ["bash", "-eo", "pipefail"] };
+const SHELLS: Readonly<Record<string, readonly string[]>> = {
+  sh: ["sh", "-e"],
+  bash: ["bash", "-eo", "pipefail"],
+};
 
 /** `sh`, `bash`, or a program and its arguments; null if it is not given or was refused. */
 export function readShell(node: Node | undefined, reader: Reader): readonly string[] | null {

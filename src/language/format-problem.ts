@@ -19,15 +19,22 @@ export function formatProblems(problems: readonly Problem[], paint: Paint = (_, 
 
 function formatProblem(problem: Problem, paint: Paint): string[] {
   const { position, excerpt, hint } = problem;
-  const place = position ? `${paint("position", `${printable(position.file)}:${position.line}:${position.column}:`)} ` : "";
-  const lines = [`${place}${paint("message", printable(problem.message))}   ${paint("code", `[${problem.code}]`)}`];
+  const place = position
+    ? `${paint("position", `${printable(position.file)}:${position.line}:${position.column}:`)} `
+    : "";
+  const lines = [
+    `${place}${paint("message", printable(problem.message))}   ${paint("code", `[${problem.code}]`)}`,
+  ];
   if (position && excerpt) {
     const shown = cut([...excerpt.text], position.column - 1, excerpt.length);
     const number = String(position.line).padStart(4);
     const before = columns(shown.before);
     const width = Math.max(1, columns(shown.marked));
     lines.push(paint("gutter", `${number} |`) + withSpace(shown.before + shown.marked + shown.after));
-    lines.push(paint("gutter", `${" ".repeat(number.length)} |`) + withSpace(" ".repeat(before) + paint("caret", "^".repeat(width))));
+    lines.push(
+      paint("gutter", `${" ".repeat(number.length)} |`) +
+        withSpace(" ".repeat(before) + paint("caret", "^".repeat(width))),
+    );
   }
   if (hint !== undefined) lines.push(`  ${paint("hint", "hint:")} ${printable(hint)}`);
   return lines;
@@ -38,12 +45,17 @@ function withSpace(text: string): string {
 }
 
 /** The line in three pieces, as a terminal shows them; a long line is cut around the marked piece. */
-function cut(line: readonly string[], from: number, length: number): { before: string; marked: string; after: string } {
+function cut(
+  line: readonly string[],
+  from: number,
+  length: number,
+): { before: string; marked: string; after: string } {
   const isLong = line.length > MAX_LINE;
   const start = isLong ? Math.max(0, from - BEFORE) : 0;
   const to = from + (isLong ? Math.min(length, AFTER) : length);
   const end = isLong ? Math.min(line.length, Math.max(to, from + AFTER)) : line.length;
-  const show = (chars: readonly string[]) => chars.map((char) => (char === "\t" ? TAB : printable(char))).join("");
+  const show = (chars: readonly string[]) =>
+    chars.map((char) => (char === "\t" ? TAB : printable(char))).join("");
   return {
     before: (start > 0 ? CUT : "") + show(line.slice(start, from)),
     marked: show(line.slice(from, to)),

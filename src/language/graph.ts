@@ -10,14 +10,24 @@ export interface Needs {
   readonly nodes: readonly Node[];
 }
 
-export function readNeeds(node: Node | undefined, id: string, steps: ReadonlyMap<string, number>, reader: Reader): Needs {
+export function readNeeds(
+  node: Node | undefined,
+  id: string,
+  steps: ReadonlyMap<string, number>,
+  reader: Reader,
+): Needs {
   const indexes: number[] = [];
   const nodes: Node[] = [];
   for (const text of reader.texts(node, "`needs`")) {
     const index = steps.get(text.value);
     if (index === undefined) {
       const hint = suggest(text.value, steps, "steps");
-      reader.problems.add("UNKNOWN_STEP", text, `step ${id} needs "${text.value}", which is not a step`, hint);
+      reader.problems.add(
+        "UNKNOWN_STEP",
+        text,
+        `step ${id} needs "${text.value}", which is not a step`,
+        hint,
+      );
     } else if (indexes.includes(index)) {
       reader.problems.add("BAD_VALUE", text, `step ${id} needs "${text.value}" twice`);
     } else {
@@ -59,7 +69,12 @@ export function checkCycles(needs: readonly Needs[], ids: readonly string[], pro
         for (const each of circle) place[each] = 1;
         const names = [...circle, to].map((each) => ids[each]).join(" -> ");
         const node = needs[step]?.nodes[edge] as Node;
-        problems.add("CYCLE", node, `steps need each other in a circle: ${names}`, "a -> b reads: a needs b; take one `needs` out");
+        problems.add(
+          "CYCLE",
+          node,
+          `steps need each other in a circle: ${names}`,
+          "a -> b reads: a needs b; take one `needs` out",
+        );
       }
     }
   }
@@ -72,7 +87,12 @@ const CHUNK = 31;
  * In a graph a text may name ancestors only, so that timing decides nothing. Targets are followed 31 at a time through
  * the graph, as bits: one pass of all steps for each chunk, not one for each text.
  */
-export function checkAncestors(references: readonly StepReference[], needs: readonly Needs[], ids: readonly string[], problems: Problems): void {
+export function checkAncestors(
+  references: readonly StepReference[],
+  needs: readonly Needs[],
+  ids: readonly string[],
+  problems: Problems,
+): void {
   const indirect = references.filter(({ from, to }) => !needs[from]?.indexes.includes(to));
   const targets = [...new Set(indirect.map(({ to }) => to))];
   const order = targets.length > 0 ? inOrder(needs) : [];
@@ -96,8 +116,10 @@ export function checkAncestors(references: readonly StepReference[], needs: read
 }
 
 function report({ from, to, id, at }: StepReference, ids: readonly string[], problems: Problems): void {
-  const message = from === to ? `step ${id} can not use its own results` : `step ${ids[from]} does not wait for step ${id}`;
-  const hint = from === to ? undefined : `add ${id} to the \`needs\` of ${ids[from]}, or of a step that it needs`;
+  const message =
+    from === to ? `step ${id} can not use its own results` : `step ${ids[from]} does not wait for step ${id}`;
+  const hint =
+    from === to ? undefined : `add ${id} to the \`needs\` of ${ids[from]}, or of a step that it needs`;
   problems.add("UNKNOWN_NAME", at, message, hint);
 }
 

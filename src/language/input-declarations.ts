@@ -13,7 +13,12 @@ const OWN_KEYS = ["default", "optional", "secret", "description"];
 export function readInputs(node: Node | undefined, reader: Reader): InputDeclaration[] {
   if (!node || (node.kind === "scalar" && node.value === null)) return [];
   if (node.kind === "scalar") {
-    reader.wrongType(node, "`inputs`", "a list of names or a map", "write `inputs: [name]`, or `inputs: { name: { type: string } }`");
+    reader.wrongType(
+      node,
+      "`inputs`",
+      "a list of names or a map",
+      "write `inputs: [name]`, or `inputs: { name: { type: string } }`",
+    );
     return [];
   }
   const variables = new Map<string, string>();
@@ -42,7 +47,12 @@ function checkName(name: string, at: Span, variables: Map<string, string>, reade
   const other = variables.get(variable);
   if (other === name) reader.problems.add("DUPLICATE_ID", at, `the input "${name}" is declared twice`);
   else if (other !== undefined) {
-    reader.problems.add("VARIABLE_CLASH", at, `the inputs "${other}" and "${name}" would both be the variable ${variable}`, "rename one of them");
+    reader.problems.add(
+      "VARIABLE_CLASH",
+      at,
+      `the inputs "${other}" and "${name}" would both be the variable ${variable}`,
+      "rename one of them",
+    );
   }
   variables.set(variable, name);
   return other !== name;
@@ -56,14 +66,22 @@ function readInput(name: string, node: Node, reader: Reader): InputDeclaration {
   const description = reader.string(get("description"), `the description of "${name}"`);
   const optional = reader.boolean(get("optional"), `\`optional\` of "${name}"`) ?? false;
   if (reader.boolean(get("secret"), `\`secret\` of "${name}"`)) {
-    reader.problems.add("NOT_SUPPORTED", map.entries.get("secret")?.key ?? map, notSupported("`secret: true`"));
+    reader.problems.add(
+      "NOT_SUPPORTED",
+      map.entries.get("secret")?.key ?? map,
+      notSupported("`secret: true`"),
+    );
   }
   const schema = readSchema(map, `the input "${name}"`, OWN_KEYS, reader);
   const given = get("default");
   const value: Json | undefined = given && toJson(given);
   if (schema && given && value !== undefined) {
     for (const { path, message } of valueFaults(schema, value)) {
-      reader.problems.add("BAD_VALUE", given, `the default of "${name}" does not fit: ${[...path, message].join(" ")}`);
+      reader.problems.add(
+        "BAD_VALUE",
+        given,
+        `the default of "${name}" does not fit: ${[...path, message].join(" ")}`,
+      );
     }
   }
   return {

@@ -27,7 +27,10 @@ export type ResolvedInputs =
  * The value of every declared input: what an argument says, else a file, else the default; null for an optional one
  * that was not given. Text from arguments is read by the declared type. All problems at once.
  */
-export function resolveInputs(workflow: Pick<Workflow, "inputs">, given: readonly GivenInput[]): ResolvedInputs {
+export function resolveInputs(
+  workflow: Pick<Workflow, "inputs">,
+  given: readonly GivenInput[],
+): ResolvedInputs {
   const declared = new Map(workflow.inputs.map((input) => [input.name, input]));
   const problems: Problem[] = [];
   const add = (code: ProblemCode, message: string, from?: GivenInput, hint?: string) => {
@@ -39,7 +42,8 @@ export function resolveInputs(workflow: Pick<Workflow, "inputs">, given: readonl
   const seen = new Set<string>();
   for (const each of given) {
     const key = `${each.from} ${each.name}`;
-    if (seen.has(key)) add("INPUT_REPEATED", `the input "${each.name}" is given twice`, each, "give each input once");
+    if (seen.has(key))
+      add("INPUT_REPEATED", `the input "${each.name}" is given twice`, each, "give each input once");
     seen.add(key);
     if (!declared.has(each.name)) {
       const hint = suggest(each.name, declared, "inputs of this workflow");
@@ -52,11 +56,18 @@ export function resolveInputs(workflow: Pick<Workflow, "inputs">, given: readonl
     const from = chosen.get(input.name);
     if (!from && input.default === undefined && !input.optional) {
       const all = workflow.inputs.map(describe).join("; ");
-      add("INPUT_MISSING", `the input "${input.name}" is missing`, undefined, `inputs of this workflow: ${all}`);
+      add(
+        "INPUT_MISSING",
+        `the input "${input.name}" is missing`,
+        undefined,
+        `inputs of this workflow: ${all}`,
+      );
     }
     const value = from ? readValue(input, from) : { ok: true as const, value: input.default ?? null };
     if (value.ok) inputs[input.name] = value.value;
-    else for (const fault of value.faults) add("INPUT_INVALID", `the input "${input.name}" ${fault}`, from, hintFor(input));
+    else
+      for (const fault of value.faults)
+        add("INPUT_INVALID", `the input "${input.name}" ${fault}`, from, hintFor(input));
   }
   const [first, ...rest] = problems;
   return first ? { ok: false, problems: [first, ...rest] } : { ok: true, inputs };
@@ -81,15 +92,24 @@ function typesOf(input: InputDeclaration): readonly string[] {
   return Array.isArray(type) ? type.filter((each) => typeof each === "string") : [];
 }
 
-type Value = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly faults: readonly string[] };
+type Value =
+  | { readonly ok: true; readonly value: Json }
+  | { readonly ok: false; readonly faults: readonly string[] };
 
 function readValue(input: InputDeclaration, given: GivenInput): Value {
   const isText = given.from === "argument" && typeof given.value === "string";
-  const read = isText ? fromText(given.value as string, typesOf(input)) : { ok: true as const, value: given.value };
+  const read = isText
+    ? fromText(given.value as string, typesOf(input))
+    : { ok: true as const, value: given.value };
   if (!read.ok || !input.schema) return read;
   const faults = valueFaults(input.schema, read.value);
   if (faults.length === 0) return read;
-  return { ok: false, faults: faults.map(({ path, message }) => (path.length > 0 ? `at ${path.join(".")} ${message}` : message)) };
+  return {
+    ok: false,
+    faults: faults.map(({ path, message }) =>
+      path.length > 0 ? `at ${path.join(".")} ${message}` : message,
+    ),
+  };
 }
 
 /** Text as the first of the types that it can be read as; as it is where `string`, or nothing, is declared. */
@@ -105,18 +125,24 @@ function fromText(text: string, types: readonly string[]): Value {
 }
 
 function asType(text: string, type: string): Value {
-  const fault = (expected: string): Value => ({ ok: false, faults: [`must be ${expected}, it is ${JSON.stringify(text)}`] });
+  const fault = (expected: string): Value => ({
+    ok: false,
+    faults: [`must be ${expected}, it is ${JSON.stringify(text)}`],
+  });
   switch (type) {
     case "string":
       return { ok: true, value: text };
     case "boolean":
-      return text === "true" || text === "false" ? { ok: true, value: text === "true" } : fault("true or false");
+      return text === "true" || text === "false"
+        ? { ok: true, value: text === "true" }
+        : fault("true or false");
     case "null":
       return text === "null" ? { ok: true, value: null } : fault("null");
     case "number":
     case "integer": {
       const value = exactJsonNumber(text);
-      if (value === null) return fault(`${type === "integer" ? "a whole number" : "a number"} that needs no rounding`);
+      if (value === null)
+        return fault(`${type === "integer" ? "a whole number" : "a number"} that needs no rounding`);
       return type === "integer" && !Number.isInteger(value) ? fault("a whole number") : { ok: true, value };
     }
     default: {

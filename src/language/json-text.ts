@@ -4,7 +4,9 @@ import { parseYaml } from "./parse.ts";
 import { Problems } from "./report.ts";
 import { decode } from "./source.ts";
 
-export type ParsedJson = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly message: string };
+export type ParsedJson =
+  | { readonly ok: true; readonly value: Json }
+  | { readonly ok: false; readonly message: string };
 
 /**
  * JSON text, read with the strictness of files: repeated keys, keys that could reach a prototype and numbers that
@@ -14,7 +16,10 @@ export function parseJson(text: string): ParsedJson {
   try {
     JSON.parse(text);
   } catch (error) {
-    return { ok: false, message: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error) };
+    return {
+      ok: false,
+      message: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error),
+    };
   }
   const decoded = decode("", Buffer.from(text));
   if (!decoded.ok) return { ok: false, message: decoded.problem.message };
@@ -22,5 +27,7 @@ export function parseJson(text: string): ParsedJson {
   const problems = new Problems(decoded.source);
   const node = parseYaml(problems);
   const [problem] = problems.sorted();
-  return problem || !node ? { ok: false, message: problem?.message ?? "it is empty" } : { ok: true, value: toJson(node) };
+  return problem || !node
+    ? { ok: false, message: problem?.message ?? "it is empty" }
+    : { ok: true, value: toJson(node) };
 }

@@ -34,17 +34,28 @@ const LIMIT_KEYS = {
 
 const ORCHESTRATION_KEYS = {
   what: "`workflow_orchestration`",
-  known: ["max_total_iterations", "default_run_timeout_seconds", "default_step_timeout_seconds", "max_step_timeout_seconds"],
+  known: [
+    "max_total_iterations",
+    "default_run_timeout_seconds",
+    "default_step_timeout_seconds",
+    "max_step_timeout_seconds",
+  ],
 };
 
 /** Iterations a workflow may make for each step it has, and at the least, if it does not say. */
 const ITERATIONS_PER_STEP = 10;
 const LEAST_ITERATIONS = 100;
 
-export function readLimits(node: Node | undefined, stepCount: number, book: WorkbookLimits, reader: Reader): WorkflowLimits {
+export function readLimits(
+  node: Node | undefined,
+  stepCount: number,
+  book: WorkbookLimits,
+  reader: Reader,
+): WorkflowLimits {
   const map = node ? reader.map(node, "`limits`") : null;
   if (map) checkKeys(map, LIMIT_KEYS, reader.problems);
-  const integer = (key: string, least: number) => reader.integer(map?.entries.get(key)?.value, `\`${key}\``, least);
+  const integer = (key: string, least: number) =>
+    reader.integer(map?.entries.get(key)?.value, `\`${key}\``, least);
   const runTimeoutMs = readTimeout(map, "run_timeout", reader) ?? book.runTimeoutMs;
   const stepTimeoutMs = readTimeout(map, "step_timeout", reader) ?? book.stepTimeoutMs;
   const maxParallel = integer("max_parallel", 1);
@@ -82,7 +93,11 @@ export function readWorkbookLimits(node: Node | undefined, reader: Reader): Work
   if (!map) return {};
   checkKeys(map, ORCHESTRATION_KEYS, reader.problems);
   const seconds = (key: string) => readSeconds(map.entries.get(key)?.value, key, reader);
-  const maxTotalIterations = reader.integer(map.entries.get("max_total_iterations")?.value, "`max_total_iterations`", 1);
+  const maxTotalIterations = reader.integer(
+    map.entries.get("max_total_iterations")?.value,
+    "`max_total_iterations`",
+    1,
+  );
   const runTimeoutMs = seconds("default_run_timeout_seconds");
   const stepTimeoutMs = seconds("default_step_timeout_seconds");
   const maxStepTimeoutMs = seconds("max_step_timeout_seconds");

@@ -45,7 +45,12 @@ function read(problems: Problems, id: string | undefined): Workflow | null {
   }
   const own = map.entries.get("id")?.value;
   if (id !== undefined && own?.kind === "scalar" && own.value !== id) {
-    problems.add("UNKNOWN_WORKFLOW", own, `there is no workflow "${id}" in this file`, suggest(id, [String(own.value)], "workflows"));
+    problems.add(
+      "UNKNOWN_WORKFLOW",
+      own,
+      `there is no workflow "${id}" in this file`,
+      suggest(id, [String(own.value)], "workflows"),
+    );
   }
   return readWorkflow(map, { limits: {} }, reader);
 }

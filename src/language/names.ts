@@ -1,11 +1,11 @@
 import { expressionReferences } from "../core/expression.ts";
-import { parseTemplate, type Piece, scanTemplate } from "../core/template.ts";
+import { type Piece, parseTemplate, scanTemplate } from "../core/template.ts";
 import type { Template } from "../core/workflow.ts";
 import { type Candidates, nearest, suggest } from "./did-you-mean.ts";
 import type { Inside } from "./node.ts";
-import { LITERAL_HINT } from "./script.ts";
 import type { TextNode } from "./read.ts";
 import type { Problems } from "./report.ts";
+import { LITERAL_HINT } from "./script.ts";
 
 /** What the names in a text may refer to, by where the text stands. */
 export interface View {
@@ -43,7 +43,11 @@ export const VIEWS = {
     roots: ["inputs", "steps", "workflow", "env"],
     workflow: [...RUN_NAMES, "step_id"],
   }),
-  outputPath: { roots: ["workflow"], workflow: ["run_id", "step_id", "attempt"], hint: "a path may use workflow.run_id, workflow.step_id and workflow.attempt" } as View,
+  outputPath: {
+    roots: ["workflow"],
+    workflow: ["run_id", "step_id", "attempt"],
+    hint: "a path may use workflow.run_id, workflow.step_id and workflow.attempt",
+  } as View,
   workflowEnv: {
     roots: ["inputs", "workflow"],
     workflow: [...RUN_NAMES, "step_id", "attempt"],
@@ -82,64 +86,80 @@ export class Names {
 
   path(node: TextNode, piece: Piece & { kind: "path" }, view: View): void {
     const at = { node, from: piece.start, to: piece.end };
-    this.#check(piece.path.segments, at, view, `{{${piece.path.text}}}`, true);
+    const { segments, text } = piece.path;
+    this.#check({ segments, at, view, shown: `{{${text}}}`, isTemplate: true });
   }
 
   /** Checks the names in an expression. */
   expression(node: TextNode, view: View): void {
     for (const { segments, offset, length } of expressionReferences(node.value)) {
       const at = { node, from: offset, to: offset + length };
-      this.#check(segments, at, view, node.value.slice(offset, offset + length), false);
+      const shown = node.value.slice(offset, offset + length);
+      this.#check({ segments, at, view, shown, isTemplate: false });
     }
   }
 
-  #check(segments: readonly string[], at: Inside, view: View, shown: string, isTemplate: boolean): void {
-    const [root = "", name, field] = segments;
-    const unknown = (what: string, part: string, known: Candidates, hint = view.hint) => {
-      const text = suggest(part, known, `known ${what}s`);
-      this.#problems.add("UNKNOWN_NAME", at, `${shown}: there is no ${what} "${part}" here`, hint ?? text);
-    };
+  #check(mention: Mention): void {
+    const { segments, view, isTemplate } = mention;
+    const [root = "", name] = segments;
     if (!(view.roots as readonly string[]).includes(root)) {
-      const hint = isTemplate && nearest(root, view.roots) === null ? rootsHint(view) : undefined;
-      return unknown("name", root, view.roots, view.hint ?? hint);
-    }
-    if (name === undefined) {
-      if (isTemplate) this.#incomplete(at, shown, `${root}.<name>`);
+      const isFar = isTemplate && nearest(root, view.roots) === null;
+      this.#unknown(mention, "name", root, view.roots, view.hint ?? (isFar ? rootsHint(view) : undefined));
+    } else if (name === undefined) this.#incomplete(mention, `${root}.<name>`);
+    else if (root === "inputs" && !this.#inputs.has(name))
+      this.#unknown(mention, "input", name, this.#inputs);
+    else if (root === "workflow") this.#workflowName(mention, name);
+    else if (root === "steps") this.#stepName(mention, name);
+  }
+
+  #stepName(mention: Mention, name: string): void {
+    const to = this.#steps.get(name);
+    if (to === undefined) {
+      this.#unknown(mention, "step", name, this.#steps);
       return;
     }
-    if (root === "inputs" && !this.#inputs.has(name)) return unknown("input", name, this.#inputs, undefined);
-    if (root === "workflow") return this.#workflowName(segments, at, view, shown, isTemplate, unknown);
-    if (root !== "steps") return;
-    const to = this.#steps.get(name);
-    if (to === undefined) return unknown("step", name, this.#steps, undefined);
+    const { view, at } = mention;
     if (view.step !== undefined) this.references.push({ from: view.step, to, id: name, at });
-    if (field === undefined || (field === "outputs" && segments[3] === undefined)) {
-      if (isTemplate) this.#incomplete(at, shown, `steps.${name}.outputs.<key> or steps.${name}.status`);
+    const [, , field, key] = mention.segments;
+    if (field === undefined || (field === "outputs" && key === undefined)) {
+      this.#incomplete(mention, `steps.${name}.outputs.<key> or steps.${name}.status`);
     } else if (field !== "outputs" && field !== "status") {
-      const hint = field === "output" ? undefined : `write steps.${name}.outputs.${field} for its output "${field}"`;
-      unknown("field", field, ["outputs", "status"], hint);
+      const hint = `write steps.${name}.outputs.${field} for its output "${field}"`;
+      this.#unknown(mention, "field", field, ["outputs", "status"], field === "output" ? undefined : hint);
     }
   }
 
-  #workflowName(
-    segments: readonly string[],
-    at: Inside,
-    view: View,
-    shown: string,
-    isTemplate: boolean,
-    unknown: (what: string, part: string, known: Candidates) => void,
-  ): void {
-    const [, name = "", key] = segments;
-    if (!view.workflow.includes(name)) return unknown("name", name, view.workflow.map((each) => `workflow.${each}`));
-    if (name !== "output_paths") return;
-    const files = view.outputFiles ?? [];
-    if (key === undefined && isTemplate) this.#incomplete(at, shown, "workflow.output_paths.<key> or workflow.output_paths_json");
-    else if (key !== undefined && !files.includes(key)) unknown("output file", key, files);
+  #workflowName(mention: Mention, name: string): void {
+    const { workflow, outputFiles = [], hint } = mention.view;
+    const key = mention.segments[2];
+    if (!workflow.includes(name)) {
+      const known = workflow.map((each) => `workflow.${each}`);
+      this.#unknown(mention, "name", name, known, hint);
+    } else if (name === "output_paths" && key === undefined) {
+      this.#incomplete(mention, "workflow.output_paths.<key> or workflow.output_paths_json");
+    } else if (name === "output_paths" && key !== undefined && !outputFiles.includes(key)) {
+      this.#unknown(mention, "output file", key, outputFiles);
+    }
   }
 
-  #incomplete(at: Inside, shown: string, form: string): void {
-    this.#problems.add("UNKNOWN_NAME", at, `${shown} is not a value`, `write ${form}`);
+  #unknown({ at, shown }: Mention, what: string, part: string, known: Candidates, hint?: string): void {
+    const message = `${shown}: there is no ${what} "${part}" here`;
+    this.#problems.add("UNKNOWN_NAME", at, message, hint ?? suggest(part, known, `known ${what}s`));
   }
+
+  /** An expression may take a map as a whole, a template may not. */
+  #incomplete({ at, shown, isTemplate }: Mention, form: string): void {
+    if (isTemplate) this.#problems.add("UNKNOWN_NAME", at, `${shown} is not a value`, `write ${form}`);
+  }
+}
+
+/** A path in a text. */
+interface Mention {
+  readonly segments: readonly string[];
+  readonly at: Inside;
+  readonly view: View;
+  readonly shown: string;
+  readonly isTemplate: boolean;
 }
 
 function rootsHint(view: View): string {

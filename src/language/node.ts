@@ -57,7 +57,11 @@ export function nodeAt(node: Node, path: readonly string[]): Node {
   let at = node;
   for (const segment of path) {
     const next: Node | undefined =
-      at.kind === "list" ? at.items[Number(segment)] : at.kind === "map" ? at.entries.get(segment)?.value : undefined;
+      at.kind === "list"
+        ? at.items[Number(segment)]
+        : at.kind === "map"
+          ? at.entries.get(segment)?.value
+          : undefined;
     if (!next) return at;
     at = next;
   }

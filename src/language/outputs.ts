@@ -25,12 +25,22 @@ export function readOutputs(step: MapNode, reader: Reader, names: Names): Output
   return [...found.values()];
 }
 
-function readDeclared(node: Node | undefined, found: Map<string, OutputDeclaration>, places: Map<string, Span>, reader: Reader): void {
+function readDeclared(
+  node: Node | undefined,
+  found: Map<string, OutputDeclaration>,
+  places: Map<string, Span>,
+  reader: Reader,
+): void {
   if (!node) return;
   const add = (written: string, at: Span): { key: string; required: boolean } | null => {
     const key = written.replace(/\?$/, "");
     if (key.includes("?")) {
-      reader.problems.add("BAD_ID", at, `the output "${written}" has a ? that is not at its end`, "a ? at the end makes an output optional");
+      reader.problems.add(
+        "BAD_ID",
+        at,
+        `the output "${written}" has a ? that is not at its end`,
+        "a ? at the end makes an output optional",
+      );
       return null;
     }
     if (!checkKey(key, at, reader)) return null;
@@ -42,7 +52,13 @@ function readDeclared(node: Node | undefined, found: Map<string, OutputDeclarati
     for (const [written, entry] of node.entries) {
       const declared = add(written, entry.key);
       const isEmpty = entry.value.kind === "scalar" && entry.value.value === null;
-      const map = isEmpty ? null : reader.map(entry.value, `the output "${written}"`, "write a JSON Schema, such as `{ type: string }`");
+      const map = isEmpty
+        ? null
+        : reader.map(
+            entry.value,
+            `the output "${written}"`,
+            "write a JSON Schema, such as `{ type: string }`",
+          );
       const schema = map ? readSchema(map, `the output "${written}"`, [], reader) : {};
       if (declared && schema) found.set(declared.key, { ...declared, schema, parsed: true });
     }
@@ -60,14 +76,25 @@ function checkKey(key: string, at: Span, reader: Reader): boolean {
   return fault === null;
 }
 
-function readPath(key: string, text: TextNode, paths: Map<string, string>, reader: Reader, names: Names): Template {
+function readPath(
+  key: string,
+  text: TextNode,
+  paths: Map<string, string>,
+  reader: Reader,
+  names: Names,
+): Template {
   const fault = pathFault(text.value);
   const normal = text.value.replace(/^(?:\.\/)+/, "");
   const other = paths.get(normal);
   const hint = "paths are relative to the attempt's `outputs/` folder, and stay in it";
   if (fault) reader.problems.add("BAD_OUTPUT_PATH", text, `the path of "${key}" ${fault}`, hint);
   else if (other !== undefined) {
-    reader.problems.add("BAD_OUTPUT_PATH", text, `"${other}" and "${key}" are the same file`, "give each output a file of its own");
+    reader.problems.add(
+      "BAD_OUTPUT_PATH",
+      text,
+      `"${other}" and "${key}" are the same file`,
+      "give each output a file of its own",
+    );
   }
   paths.set(normal, key);
   return names.template(text, VIEWS.outputPath);
@@ -79,7 +106,8 @@ function pathFault(path: string): string | null {
   if (path.startsWith("~")) return "begins with ~, which is not replaced";
   const parts = path.split("/");
   if (parts.includes("..")) return "climbs out of its folder with ..";
-  if (parts.includes("", 0) || parts.at(-1) === ".") return "does not end with the name of a file, or holds //";
+  if (parts.includes("", 0) || parts.at(-1) === ".")
+    return "does not end with the name of a file, or holds //";
   return path.includes("\0") ? "holds a NUL character" : null;
 }
 

@@ -1,4 +1,4 @@
-import { type Document, parseAllDocuments, type ParsedNode } from "yaml";
+import { type Document, type ParsedNode, parseAllDocuments } from "yaml";
 import type { Node } from "./node.ts";
 import type { Problems } from "./report.ts";
 import { buildTree } from "./tree.ts";
@@ -56,7 +56,13 @@ function syntaxHint(code: string, text: string, at: number): string | undefined 
 function read(problems: Problems): Document.Parsed<ParsedNode>[] | null {
   try {
     // Its check for repeated keys takes time in the square of their number; `buildTree` has its own.
-    const options = { uniqueKeys: false, prettyErrors: false, version: "1.2", schema: "core", logLevel: "silent" } as const;
+    const options = {
+      uniqueKeys: false,
+      prettyErrors: false,
+      version: "1.2",
+      schema: "core",
+      logLevel: "silent",
+    } as const;
     const documents = parseAllDocuments(problems.source.text, options);
     return Array.isArray(documents) ? documents : [];
   } catch (error) {
@@ -79,7 +85,8 @@ function checkDirectives(document: Document.Parsed, problems: Problems): void {
     const line = warning.message.split("\n")[0] ?? "";
     if (warning.code === "BAD_DIRECTIVE" && line.includes("YAML version")) {
       problems.add("YAML_VERSION", { start, end }, lowerFirst(line), "remove the line: files are YAML 1.2");
-    } else if (warning.code === "BAD_DIRECTIVE") problems.add("YAML_SYNTAX", { start, end }, lowerFirst(line));
+    } else if (warning.code === "BAD_DIRECTIVE")
+      problems.add("YAML_SYNTAX", { start, end }, lowerFirst(line));
   }
 }
 

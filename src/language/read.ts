@@ -78,7 +78,8 @@ export class Reader {
 
   number(node: Node | undefined, what: string, least: number): number | null {
     if (!node) return null;
-    if (node.kind !== "scalar" || typeof node.value !== "number") return this.wrongType(node, what, "a number");
+    if (node.kind !== "scalar" || typeof node.value !== "number")
+      return this.wrongType(node, what, "a number");
     if (node.value >= least) return node.value;
     return this.refuse("BAD_VALUE", node, `${what} must be at least ${least}, it is ${node.value}`);
   }
@@ -93,14 +94,21 @@ export class Reader {
     const value = this.string(node, what);
     if (value === null || !node) return null;
     if ((choices as readonly string[]).includes(value)) return value as T;
-    return this.refuse("BAD_VALUE", node, `${what} can not be "${value}"`, suggest(value, choices, "it can be"));
+    return this.refuse(
+      "BAD_VALUE",
+      node,
+      `${what} can not be "${value}"`,
+      suggest(value, choices, "it can be"),
+    );
   }
 
   /** Text, or a list of texts. */
   texts(node: Node | undefined, what: string): TextNode[] {
     if (!node) return [];
     const items = node.kind === "list" ? node.items : [node];
-    return items.flatMap((item) => this.text(item, node.kind === "list" ? `an entry of ${what}` : what) ?? []);
+    return items.flatMap(
+      (item) => this.text(item, node.kind === "list" ? `an entry of ${what}` : what) ?? [],
+    );
   }
 
   /** Milliseconds. */
@@ -108,9 +116,12 @@ export class Reader {
     if (!node) return null;
     const value = node.kind === "scalar" ? node.value : null;
     const isGiven = typeof value === "string" || typeof value === "number";
-    const parsed: ParsedDuration = isGiven ? parseDuration(value) : { ok: false, message: "is not a duration" };
+    const parsed: ParsedDuration = isGiven
+      ? parseDuration(value)
+      : { ok: false, message: "is not a duration" };
     const shown = isGiven ? `"${value}" ` : "the value ";
-    if (!parsed.ok) return this.refuse("BAD_DURATION", node, `${what}: ${shown}${parsed.message}`, DURATION_HINT);
+    if (!parsed.ok)
+      return this.refuse("BAD_DURATION", node, `${what}: ${shown}${parsed.message}`, DURATION_HINT);
     if (parsed.ms > 0 || least === "zero") return parsed.ms;
     return this.refuse("BAD_DURATION", node, `${what} must be longer than 0`, DURATION_HINT);
   }

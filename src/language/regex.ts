@@ -37,7 +37,8 @@ interface Group {
 function withoutOptionalGroups(source: string): string {
   const dropped = groupsOf(source).filter((group) => group.repeat.startsWith("?") && allPlain(group.parent));
   let text = source;
-  for (const { close } of dropped.sort((a, b) => b.close - a.close)) text = text.slice(0, close + 1) + text.slice(close + 2);
+  for (const { close } of dropped.sort((a, b) => b.close - a.close))
+    text = text.slice(0, close + 1) + text.slice(close + 2);
   // Neither is known to it; both are as good as plain groups here.
   return text.replace(/\(\?<(?:[=!]|[A-Za-z_]\w*>)/g, "(?:");
 }
@@ -49,9 +50,13 @@ function allPlain(group: Group | null): boolean {
 
 /** A choice within a repetition whose branches do not all begin with different plain characters. */
 function hasRepeatedChoice(source: string): boolean {
-  const repeated = groupsOf(source).filter((group) => /^[*+{]/.test(group.repeat) && group.choices.length > 1);
+  const repeated = groupsOf(source).filter(
+    (group) => /^[*+{]/.test(group.repeat) && group.choices.length > 1,
+  );
   return repeated.some((group) => {
-    const starts = group.choices.map((at) => /^(?:\\[^\w]|[^\\[(.^$|)*+?{])/.exec(source.slice(at))?.[0] ?? null);
+    const starts = group.choices.map(
+      (at) => /^(?:\\[^\w]|[^\\[(.^$|)*+?{])/.exec(source.slice(at))?.[0] ?? null,
+    );
     return starts.includes(null) || new Set(starts).size < starts.length;
   });
 }
@@ -73,7 +78,13 @@ function groupsOf(source: string): Group[] {
       const group = open.pop();
       if (!group) continue;
       const repeat = /^(?:[*+?]|\{\d+(?:,\d*)?\})/.exec(source.slice(at + 1))?.[0] ?? "";
-      const made = { open: group.at, close: at, repeat, parent: null as Group | null, choices: group.choices };
+      const made = {
+        open: group.at,
+        close: at,
+        repeat,
+        parent: null as Group | null,
+        choices: group.choices,
+      };
       for (const inner of group.inner) inner.parent = made;
       open.at(-1)?.inner.push(made);
       found.push(made);

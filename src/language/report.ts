@@ -19,7 +19,12 @@ export class Problems {
   /** A value that several aliases share is read several times, but what is wrong with it is said once. */
   add(code: ProblemCode, at: Span | Inside, message: string, hint?: string): void {
     const span = "node" in at ? locate(this.source.text, at) : at;
-    const problem: Problem = { code, message, ...(hint === undefined ? {} : { hint }), ...this.source.place(span) };
+    const problem: Problem = {
+      code,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      ...this.source.place(span),
+    };
     const key = `${span.start} ${code} ${message}`;
     if (!this.#found.has(key)) this.#found.set(key, { offset: span.start, problem });
   }

@@ -10,13 +10,19 @@ const SCHEMA_MAPS = ["properties", "patternProperties", "$defs", "definitions", 
 const VALUES = ["enum", "const", "default", "examples"];
 
 /** Reads a JSON Schema, without the keys in `leave`; null if it has faults, which are reported where they stand. */
-export function readSchema(node: MapNode, what: string, leave: readonly string[], reader: Reader): JsonObject | null {
+export function readSchema(
+  node: MapNode,
+  what: string,
+  leave: readonly string[],
+  reader: Reader,
+): JsonObject | null {
   const entries = new Map([...node.entries].filter(([key]) => !leave.includes(key)));
   const schema = toJson({ ...node, entries });
   if (!isJsonObject(schema) || checkPatterns(node, reader)) return null;
   const faults = schemaFaults(schema);
   for (const { path, message } of faults) {
-    const at = path.length === 0 && node.entries.size > 0 ? unknownKeyword(node, message) : nodeAt(node, path);
+    const at =
+      path.length === 0 && node.entries.size > 0 ? unknownKeyword(node, message) : nodeAt(node, path);
     reader.problems.add("BAD_SCHEMA", at, `${what} is not a JSON Schema: ${[...path, message].join(" ")}`);
   }
   return faults.length > 0 ? null : schema;

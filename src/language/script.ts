@@ -24,7 +24,10 @@ export function buildScript(
   const source = node.value;
   if (!source.includes("{{")) return { text: source, variables: [] };
   const pieces = scanTemplate(source);
-  const spots = scanShell(source, pieces.filter((piece) => piece.kind !== "text"));
+  const spots = scanShell(
+    source,
+    pieces.filter((piece) => piece.kind !== "text"),
+  );
   const variables = new Map<string, ScriptVariable>();
   let text = "";
   let index = 0;
@@ -42,7 +45,12 @@ export function buildScript(
       problems.add("BAD_TEMPLATE", at, `${written} ${piece.message}`, LITERAL_HINT);
     } else if (!isShell(shell)) {
       const hint = `pass the value by \`env\` and read it there`;
-      problems.add("UNSAFE_REFERENCE", at, `${written} stands in a script for ${shell[0]}, which is not a shell`, hint);
+      problems.add(
+        "UNSAFE_REFERENCE",
+        at,
+        `${written} stands in a script for ${shell[0]}, which is not a shell`,
+        hint,
+      );
     } else if (spot.kind === "unsafe") {
       onPath(piece);
       problems.add("UNSAFE_REFERENCE", at, `${written} ${spot.why}`, spot.hint);
@@ -56,7 +64,8 @@ export function buildScript(
   return { text, variables: [...variables.values()] };
 }
 
-export const LITERAL_HINT = "a template is {{ name.name }}; to write the braces themselves, put a backslash before them: \\{{";
+export const LITERAL_HINT =
+  "a template is {{ name.name }}; to write the braces themselves, put a backslash before them: \\{{";
 
 function addVariable(
   variables: Map<string, ScriptVariable>,

@@ -5,7 +5,7 @@ export interface HereDocument {
   find(text: string, from: number): { end: number; after: number };
 }
 
-const HERE_OPERATOR = /<<(-?)[ \t]*((?:\\[^]|'[^']*'|"(?:\\[^]|[^"\\])*"|[^\s;&|<>()'"\\])+)/y;
+const HERE_OPERATOR = /<<(-?)[ \t]*((?:\\[\s\S]|'[^']*'|"(?:\\[\s\S]|[^"\\])*"|[^\s;&|<>()'"\\])+)/y;
 
 /** Reads `<<EOF` and its kin at `at`. */
 export function hereDelimiter(text: string, at: number): { document: HereDocument; length: number } | null {
@@ -13,9 +13,9 @@ export function hereDelimiter(text: string, at: number): { document: HereDocumen
   const found = HERE_OPERATOR.exec(text);
   if (!found) return null;
   const [all, dash, word = ""] = found;
-  const delimiter = word.replace(/\\([^])|['"]/g, "$1");
+  const delimiter = word.replace(/\\([\s\S])|['"]/g, "$1");
   const tabs = dash ? "\\t*" : "";
-  const line = new RegExp(`^${tabs}${delimiter.replace(/[.*+?^\${}()|[\]\\]/g, "\\$&")}$`, "gm");
+  const line = new RegExp(`^${tabs}${delimiter.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`, "gm");
   const find = (whole: string, from: number) => {
     line.lastIndex = from;
     const end = line.exec(whole);
@@ -45,9 +45,10 @@ export interface ParameterHead {
 
 /** Reads what stands between `${` and the word of an expansion. */
 export function parameterHead(text: string, at: number): ParameterHead {
-  const name = /^(?:[#!](?=[\w@*?$!#-]))?(?:[A-Za-z_]\w*|\d+|[@*#?$!-])?/.exec(text.slice(at, at + 256))?.[0] ?? "";
+  const name =
+    /^(?:[#!](?=[\w@*?$!#-]))?(?:[A-Za-z_]\w*|\d+|[@*#?$!-])?/.exec(text.slice(at, at + 256))?.[0] ?? "";
   const rest = text.slice(at + name.length);
-  const subscript = rest.startsWith("[") ? /^\[[^\]]*\]?/.exec(rest)?.[0].length ?? 0 : 0;
+  const subscript = rest.startsWith("[") ? (/^\[[^\]]*\]?/.exec(rest)?.[0].length ?? 0) : 0;
   const tail = rest.slice(subscript, subscript + 2);
   const value = /^:?[-=?+]/.exec(tail)?.[0];
   const base = { nameLength: name.length, subscriptLength: subscript };

@@ -1,49 +1,22 @@
-import { arithmeticEnd, hereDelimiter, type HereDocument, parameterHead } from "./shell-grammar.ts";
+import { type CommandFrame, commandFrame, type Frame, spotIn } from "./shell-frame.ts";
+import { arithmeticEnd, type HereDocument, hereDelimiter, parameterHead } from "./shell-grammar.ts";
+import { ARITHMETIC, DELIMITER, HERE, NAME, SINGLE, type Spot } from "./shell-spot.ts";
 import type { Span } from "./source.ts";
 
-/**
- * Where in a shell script a template stands. `word`: outside of double quotes, so its reference has to bring its own;
- * `quoted`: where a reference is one word as it is; `comment`: where nothing is read; `unsafe`: where a reference
- * would not be replaced, or its value would be read as something else than data.
- */
-export type Spot =
-  | { readonly kind: "word" | "quoted" | "comment" }
-  | { readonly kind: "unsafe"; readonly why: string; readonly hint: string };
-
-type Frame =
-  | { kind: "command"; close: ")" | "`" | null; cases: number; isStart: boolean }
-  | { kind: "double" }
-  | { kind: "here"; end: number; after: number }
-  | { kind: "parameter"; place: "word" | "quoted" | "pattern" | "arithmetic" }
-  | { kind: "arithmetic"; close: "))" | "]"; depth: number };
-
-const SINGLE: Spot = {
-  kind: "unsafe",
-  why: "stands in single quotes, where the shell replaces nothing",
-  hint: "use double quotes",
-};
-const HERE: Spot = {
-  kind: "unsafe",
-  why: "stands in a here-document with a quoted delimiter, where the shell replaces nothing",
-  hint: "write the delimiter without quotes (and a backslash before each $ that is meant as it is)",
-};
-const ARITHMETIC: Spot = {
-  kind: "unsafe",
-  why: "stands in an arithmetic expression, where the shell would run its value as code",
-  hint: "check the value first, or compute with another program, such as expr",
-};
-const NAME: Spot = {
-  kind: "unsafe",
-  why: "stands where the shell expects the name of a variable",
-  hint: "write {{ path }} without the $ before it",
-};
-const DELIMITER: Spot = {
-  kind: "unsafe",
-  why: "stands in the delimiter of a here-document",
-  hint: "use a fixed word as the delimiter",
-};
-
-const KEEPS_START = new Set(["then", "do", "else", "elif", "if", "while", "until", "time", "for", "{", "}", "!"]);
+const KEEPS_START = new Set([
+  "then",
+  "do",
+  "else",
+  "elif",
+  "if",
+  "while",
+  "until",
+  "time",
+  "for",
+  "{",
+  "}",
+  "!",
+]);
 
 /** Says of each template (in the order of the script) where it stands. */
 export function scanShell(script: string, templates: readonly Span[]): Spot[] {
@@ -54,7 +27,7 @@ class ShellScanner {
   readonly #text: string;
   readonly #templates: readonly Span[];
   readonly #spots: Spot[] = [];
-  readonly #frames: Frame[] = [{ kind: "command", close: null, cases: 0, isStart: true }];
+  readonly #frames: Frame[] = [commandFrame(null)];
   #pending: HereDocument[] = [];
   #at = 0;
   #isWordStart = true;
@@ -93,15 +66,19 @@ class ShellScanner {
   }
 
   #step(frame: Frame, char: string): void {
-    if (frame.kind === "command" && char !== "\\" && char !== "$") return this.#command(frame, char);
+    if (frame.kind === "command" && char !== "\\" && char !== "$") {
+      this.#command(frame, char);
+      return;
+    }
     this.#isWordStart = false;
+    if (frame.kind === "command") frame.isStart = false;
     if (char === "\\" && frame.kind !== "arithmetic") this.#at += 2;
     else if (char === "$") this.#dollar(frame);
-    else if (char === "`") this.#push({ kind: "command", close: "`", cases: 0, isStart: true }, 1);
-    else if (frame.kind === "double") char === '"' ? this.#pop(1) : this.#at++;
-    else if (frame.kind === "here") this.#at++;
+    else if (char === "`") this.#push(commandFrame("`"), 1);
+    else if (frame.kind === "double" && char === '"') this.#pop(1);
     else if (frame.kind === "parameter") this.#parameter(frame.place, char);
     else if (frame.kind === "arithmetic") this.#arithmetic(frame, char);
+    else this.#at++;
   }
 
   #parameter(place: string, char: string): void {
@@ -114,9 +91,9 @@ class ShellScanner {
   #arithmetic(frame: Frame & { kind: "arithmetic" }, char: string): void {
     if (char === "(") frame.depth++;
     const isEnd = frame.depth === 0 && this.#text.startsWith(frame.close, this.#at);
-    if (isEnd) return this.#pop(frame.close.length);
-    if (char === ")") frame.depth--;
-    this.#at++;
+    if (char === ")" && !isEnd) frame.depth--;
+    if (isEnd) this.#pop(frame.close.length);
+    else this.#at++;
   }
 
   #dollar(frame: Frame): void {
@@ -124,7 +101,7 @@ class ShellScanner {
     const next = text[this.#at + 1] ?? "";
     if (next === "(" && text[this.#at + 2] === "(" && arithmeticEnd(text, this.#at + 1)) {
       this.#push({ kind: "arithmetic", close: "))", depth: 0 }, 3);
-    } else if (next === "(") this.#push({ kind: "command", close: ")", cases: 0, isStart: true }, 2);
+    } else if (next === "(") this.#push(commandFrame(")"), 2);
     else if (next === "[") this.#push({ kind: "arithmetic", close: "]", depth: 0 }, 2);
     else if (next === "{" && !this.#isTemplate(this.#at + 1)) this.#openParameter(frame);
     else if (next === "'" && frame.kind === "command") this.#single(2);
@@ -132,7 +109,6 @@ class ShellScanner {
       this.#at++;
       this.#takeTemplate(NAME);
     } else this.#at++;
-    if (frame.kind === "command") frame.isStart = false;
   }
 
   #isTemplate(at: number): boolean {
@@ -153,27 +129,31 @@ class ShellScanner {
     this.#push({ kind: "parameter", place }, head.operationLength);
   }
 
-  #command(frame: Frame & { kind: "command" }, char: string): void {
-    const text = this.#text;
-    if (/\s/.test(char)) return this.#space(frame, char);
-    if (char === "#" && this.#isWordStart) return this.#comment(frame);
-    if (char === "<" && text.startsWith("<<<", this.#at)) this.#at += 3;
-    else if (char === "<" && text.startsWith("<<", this.#at)) return this.#hereOperator();
-    else if (char === "'") return this.#single(1, frame);
-    else if (char === '"') return this.#push({ kind: "double" }, 1, frame);
-    else if (char === "`" && frame.close === "`") return this.#pop(1);
-    else if (char === "`") return this.#push({ kind: "command", close: "`", cases: 0, isStart: true }, 1, frame);
-    else if (char === "(") return this.#parenthesis(frame);
-    else if (char === ")" && frame.cases === 0 && frame.close === ")") return this.#pop(1);
-    else if (";&|()".includes(char)) {
-      frame.isStart = true;
-      this.#at++;
-    } else if ("<>".includes(char)) this.#at++;
-    else return this.#word(frame);
-    this.#isWordStart = true;
+  #command(frame: CommandFrame, char: string): void {
+    if (/\s/.test(char)) this.#space(frame, char);
+    else if (char === "#" && this.#isWordStart) this.#comment(frame);
+    else if (char === "'") this.#single(1, frame);
+    else if (char === '"') this.#push({ kind: "double" }, 1, frame);
+    else if (char === "`" && frame.close === "`") this.#pop(1);
+    else if (char === "`") this.#push(commandFrame("`"), 1, frame);
+    else if (char === "(") this.#parenthesis(frame);
+    else if (char === ")" && frame.cases === 0 && frame.close === ")") this.#pop(1);
+    else if (";&|<>)".includes(char)) this.#operator(frame, char);
+    else this.#word(frame);
   }
 
-  #word(frame: Frame & { kind: "command" }): void {
+  #operator(frame: CommandFrame, char: string): void {
+    const isHereString = this.#text.startsWith("<<<", this.#at);
+    if (!isHereString && this.#text.startsWith("<<", this.#at)) {
+      this.#hereOperator();
+      return;
+    }
+    this.#at += isHereString ? 3 : 1;
+    this.#isWordStart = true;
+    if (!"<>".includes(char)) frame.isStart = true;
+  }
+
+  #word(frame: CommandFrame): void {
     const rest = this.#text.slice(this.#at, this.#at + 16);
     const word = this.#isWordStart ? (/^(?:[a-z]+|[{}!])(?=[\s;&|()]|$)/.exec(rest)?.[0] ?? "") : "";
     const wasStart = frame.isStart;
@@ -185,7 +165,7 @@ class ShellScanner {
     this.#isWordStart = false;
   }
 
-  #space(frame: Frame & { kind: "command" }, char: string): void {
+  #space(frame: CommandFrame, char: string): void {
     this.#at++;
     this.#isWordStart = true;
     if (char !== "\n") return;
@@ -203,7 +183,7 @@ class ShellScanner {
     else if (rest.length > 0) (this.#frames.at(-1) as Frame & { kind: "here" }).after = after - 1;
   }
 
-  #comment(frame: Frame & { kind: "command" }): void {
+  #comment(frame: CommandFrame): void {
     const length = this.#text.slice(this.#at).search(frame.close === "`" ? /[\n`]/ : /\n/);
     this.#skipTo(length < 0 ? this.#text.length : this.#at + length, { kind: "comment" });
   }
@@ -216,18 +196,16 @@ class ShellScanner {
     this.#isWordStart = false;
   }
 
-  #parenthesis(frame: Frame & { kind: "command" }): void {
+  #parenthesis(frame: CommandFrame): void {
     if (frame.isStart && this.#text[this.#at + 1] === "(" && arithmeticEnd(this.#text, this.#at)) {
-      return this.#push({ kind: "arithmetic", close: "))", depth: 0 }, 2, frame);
-    }
-    this.#push({ kind: "command", close: ")", cases: 0, isStart: true }, 1, frame);
-    this.#isWordStart = true;
+      this.#push({ kind: "arithmetic", close: "))", depth: 0 }, 2, frame);
+    } else this.#push(commandFrame(")"), 1, frame);
   }
 
   /** Goes past `'…'` or `$'…'`. */
-  #single(opening: 1 | 2, frame?: Frame & { kind: "command" }): void {
+  #single(opening: 1 | 2, frame?: CommandFrame): void {
     this.#at += opening;
-    const end = opening === 2 ? /\\[^]|'/g : /'/g;
+    const end = opening === 2 ? /\\[\s\S]|'/g : /'/g;
     end.lastIndex = this.#at;
     let found = end.exec(this.#text);
     while (found && found[0] !== "'") found = end.exec(this.#text);
@@ -236,7 +214,7 @@ class ShellScanner {
     if (frame) frame.isStart = false;
   }
 
-  #push(frame: Frame, length: number, outer?: Frame & { kind: "command" }): void {
+  #push(frame: Frame, length: number, outer?: CommandFrame): void {
     this.#at += length;
     this.#frames.push(frame);
     this.#isWordStart = true;
@@ -248,12 +226,4 @@ class ShellScanner {
     this.#frames.pop();
     this.#isWordStart = false;
   }
-}
-
-function spotIn(frame: Frame): Spot {
-  if (frame.kind === "command") return { kind: "word" };
-  if (frame.kind === "double" || frame.kind === "here") return { kind: "quoted" };
-  if (frame.kind === "arithmetic") return ARITHMETIC;
-  if (frame.place === "arithmetic") return ARITHMETIC;
-  return { kind: frame.place === "quoted" ? "quoted" : "word" };
 }

@@ -97,7 +97,9 @@ function invalidUtf8(source: SourceText, bytes: Uint8Array): Decoded {
   const repaired = Buffer.from(source.text);
   let at = 0;
   while (at < given.length && given[at] === repaired[at]) at++;
-  const start = new TextDecoder("utf-8", { ignoreBOM: true }).decode(given.subarray(0, at)).replace(/\ufffd$/, "").length;
+  const start = new TextDecoder("utf-8", { ignoreBOM: true })
+    .decode(given.subarray(0, at))
+    .replace(/\ufffd$/, "").length;
   const byte = (given[at] ?? 0).toString(16).padStart(2, "0");
   const problem: Problem = {
     code: "YAML_ENCODING",

@@ -23,10 +23,18 @@ export function readTiming(step: MapNode, inherited: WorkflowLimits, reader: Rea
   const limitsNode = step.entries.get("limits")?.value;
   const limits = limitsNode ? reader.map(limitsNode, "`limits`") : null;
   if (limits) checkKeys(limits, STEP_LIMIT_KEYS, reader.problems);
-  return { ...readTimeout(step, limits, inherited, reader), retry: readRetry(step, limits, inherited, reader) };
+  return {
+    ...readTimeout(step, limits, inherited, reader),
+    retry: readRetry(step, limits, inherited, reader),
+  };
 }
 
-function readTimeout(step: MapNode, limits: MapNode | null, inherited: WorkflowLimits, reader: Reader): Omit<StepTiming, "retry"> {
+function readTimeout(
+  step: MapNode,
+  limits: MapNode | null,
+  inherited: WorkflowLimits,
+  reader: Reader,
+): Omit<StepTiming, "retry"> {
   const older = limits?.entries.get("timeout_seconds");
   const entry = reader.oneOf(step, "timeout", older, "limits.timeout_seconds");
   let own: number | null = null;
@@ -39,7 +47,12 @@ function readTimeout(step: MapNode, limits: MapNode | null, inherited: WorkflowL
   return { timeoutMs: most, timeoutClampedFromMs: wanted };
 }
 
-function readRetry(step: MapNode, limits: MapNode | null, inherited: WorkflowLimits, reader: Reader): RetryPolicy {
+function readRetry(
+  step: MapNode,
+  limits: MapNode | null,
+  inherited: WorkflowLimits,
+  reader: Reader,
+): RetryPolicy {
   const node = step.entries.get("retry")?.value;
   const retry = node ? reader.map(node, "`retry`", "write `retry: { max: 2 }`") : null;
   if (retry) checkKeys(retry, RETRY_KEYS, reader.problems);
@@ -47,9 +60,11 @@ function readRetry(step: MapNode, limits: MapNode | null, inherited: WorkflowLim
   const older = limits?.entries.get("max_retries");
   const max = retry ? reader.oneOf(retry, "max", older, "limits.max_retries") : older;
   const delayMs = reader.duration(get("delay"), "`delay`", "zero") ?? 0;
-  const maxDelayMs = reader.duration(get("max_delay"), "`max_delay`", "zero") ?? Math.max(DEFAULT_MAX_DELAY_MS, delayMs);
+  const maxDelayMs =
+    reader.duration(get("max_delay"), "`max_delay`", "zero") ?? Math.max(DEFAULT_MAX_DELAY_MS, delayMs);
   return {
-    max: reader.integer(max?.value, max === older ? "`max_retries`" : "`max`", 0) ?? inherited.maxRetries ?? 0,
+    max:
+      reader.integer(max?.value, max === older ? "`max_retries`" : "`max`", 0) ?? inherited.maxRetries ?? 0,
     delayMs,
     backoff: reader.number(get("backoff"), "`backoff`", 1) ?? 1,
     maxDelayMs,

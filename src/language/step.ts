@@ -43,11 +43,21 @@ const COMMON_KEYS = [
 const ALL_KEYS = [...COMMON_KEYS, ...STEP_READERS.flatMap((reader) => reader.keys)];
 
 /** Reads the step at `index`; null if its type is none that can be read. */
-export function readStep(map: MapNode, id: string, index: number, needs: readonly number[], around: StepSurroundings): Step | null {
+export function readStep(
+  map: MapNode,
+  id: string,
+  index: number,
+  needs: readonly number[],
+  around: StepSurroundings,
+): Step | null {
   const { reader, names } = around;
   const type = readType(map, id, reader);
   const known = type ? [...COMMON_KEYS, ...type.keys] : ALL_KEYS;
-  checkKeys(map, { what: type ? `a ${type.type} step` : "a step", known, unsupported: UNSUPPORTED_KEYS }, reader.problems);
+  checkKeys(
+    map,
+    { what: type ? `a ${type.type} step` : "a step", known, unsupported: UNSUPPORTED_KEYS },
+    reader.problems,
+  );
   const common = readCommon(map, id, index, needs, around);
   return type ? type.read({ map, common, shell: around.shell ?? DEFAULT_SHELL, reader, names }) : null;
 }
@@ -58,26 +68,43 @@ function readType(map: MapNode, id: string, reader: Reader): StepReader | null {
     const implied = STEP_READERS.find((each) => map.entries.has(each.impliedBy));
     if (implied) return implied;
     if (UNSUPPORTED_KEYS.some((key) => map.entries.has(key))) return null;
-    const misspelt = [...map.entries.keys()].some((key) => !ALL_KEYS.includes(key) && nearest(key, ["run"]) !== null);
+    const misspelt = [...map.entries.keys()].some(
+      (key) => !ALL_KEYS.includes(key) && nearest(key, ["run"]) !== null,
+    );
     const hint = misspelt ? undefined : "write `run:` and the commands to run";
-    reader.problems.add("MISSING_KEY", { start: map.start, end: map.start + 1 }, `step ${id} does not say what to run`, hint);
+    reader.problems.add(
+      "MISSING_KEY",
+      { start: map.start, end: map.start + 1 },
+      `step ${id} does not say what to run`,
+      hint,
+    );
     return null;
   }
   const name = reader.string(entry.value, "`type`");
   if (name === null) return null;
   const found = STEP_READERS.find((each) => each.type === name);
   if (found) return found;
-  if (name in UNSUPPORTED_TYPES) return reader.refuse("NOT_SUPPORTED", entry.value, notSupported(`the type \`${name}\``));
+  if (name in UNSUPPORTED_TYPES)
+    return reader.refuse("NOT_SUPPORTED", entry.value, notSupported(`the type \`${name}\``));
   const types = STEP_READERS.map((each) => each.type);
   return reader.refuse("BAD_VALUE", entry.value, `there is no type "${name}"`, suggest(name, types, "types"));
 }
 
-function readCommon(map: MapNode, id: string, index: number, needs: readonly number[], around: StepSurroundings): StepCommon {
+function readCommon(
+  map: MapNode,
+  id: string,
+  index: number,
+  needs: readonly number[],
+  around: StepSurroundings,
+): StepCommon {
   const { reader, names } = around;
   const get = (key: string): Node | undefined => map.entries.get(key)?.value;
   const description = reader.string(get("description"), "`description`");
   const outputs = readOutputs(map, reader, names);
-  const view = VIEWS.step(index, outputs.filter((output) => output.file).map((output) => output.key));
+  const view = VIEWS.step(
+    index,
+    outputs.filter((output) => output.file).map((output) => output.key),
+  );
   const when = readWhen(get("when"), index, reader, names);
   const cwd = readCwd(get("cwd"), reader);
   const next = readNext(map, id, around);
@@ -114,7 +141,13 @@ function readCwd(node: Node | undefined, reader: Reader) {
   const text = node && reader.text(node, "`cwd`");
   if (!text) return null;
   const isOutside = text.value.startsWith("/") || text.value.split("/").includes("..");
-  if (isOutside) return reader.refuse("BAD_VALUE", text, `\`cwd\` leaves the workspace: ${text.value}`, "write a path below it");
+  if (isOutside)
+    return reader.refuse(
+      "BAD_VALUE",
+      text,
+      `\`cwd\` leaves the workspace: ${text.value}`,
+      "write a path below it",
+    );
   return text.value === "" ? reader.refuse("BAD_VALUE", text, "`cwd` is empty", "leave it out") : text;
 }
 
@@ -136,7 +169,12 @@ function readNext(map: MapNode, id: string, around: StepSurroundings): Target | 
   const { reader, steps } = around;
   if (around.shape === "graph") {
     const hint = "in a graph the order comes from `needs` alone; a loop needs a workflow without `needs`";
-    reader.problems.add("WRONG_SHAPE", entry.key, `step ${id} has \`next\`, and the workflow is a graph`, hint);
+    reader.problems.add(
+      "WRONG_SHAPE",
+      entry.key,
+      `step ${id} has \`next\`, and the workflow is a graph`,
+      hint,
+    );
     return null;
   }
   const name = reader.string(entry.value, "`next`");
@@ -145,5 +183,10 @@ function readNext(map: MapNode, id: string, around: StepSurroundings): Target | 
   if (index !== undefined) return { to: "step", index };
   if (name === "done" || name === "fail") return { to: name };
   const hint = `${suggest(name, steps, "steps")}; or done, fail`;
-  return reader.refuse("UNKNOWN_STEP", entry.value, `step ${id} goes on to "${name}", which is not a step`, hint);
+  return reader.refuse(
+    "UNKNOWN_STEP",
+    entry.value,
+    `step ${id} goes on to "${name}", which is not a step`,
+    hint,
+  );
 }

@@ -1,4 +1,14 @@
-import { isAlias, isMap, isScalar, isSeq, type Pair, type ParsedNode, type Scalar, type YAMLMap, type YAMLSeq } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Pair,
+  type ParsedNode,
+  type Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from "yaml";
 import { exactNumber } from "../core/number.ts";
 import type { Entry, Node, ScalarNode } from "./node.ts";
 import type { Problems } from "./report.ts";
@@ -75,7 +85,9 @@ class TreeBuilder {
     if (!this.#checkTag(node)) return refusedAt(spanOf(node));
     if (isMap(node)) return this.#map(node as YAMLMap.Parsed, depth);
     if (isSeq(node)) {
-      const items = (node as YAMLSeq.Parsed).items.map((item) => this.build(item as ParsedNode, depth + 1, spanOf(node)));
+      const items = (node as YAMLSeq.Parsed).items.map((item) =>
+        this.build(item as ParsedNode, depth + 1, spanOf(node)),
+      );
       return { kind: "list", items, ...spanOf(node) };
     }
     return this.#scalar(node as Scalar.Parsed);
@@ -123,12 +135,15 @@ class TreeBuilder {
     if (typeof value === "number") {
       const exact = exactNumber(node.source ?? "");
       if (exact !== null) return { kind: "scalar", value: exact, style, ...span };
-      const isFinite = Number.isFinite(value);
-      const message = isFinite ? `${node.source} would be rounded to ${value}` : `${node.source} is not a number that JSON can hold`;
+      const isRounded = Number.isFinite(value);
+      const message = isRounded
+        ? `${node.source} would be rounded to ${value}`
+        : `${node.source} is not a number that JSON can hold`;
       this.#problems.add("NUMBER_UNSAFE", span, message, "put it in quotes if it is meant as text");
       return { kind: "scalar", value: 0, style, isRefused: true, ...span };
     }
-    if (value === null || typeof value === "boolean" || typeof value === "string") return { kind: "scalar", value, style, ...span };
+    if (value === null || typeof value === "boolean" || typeof value === "string")
+      return { kind: "scalar", value, style, ...span };
     return refusedAt(span);
   }
 
@@ -145,7 +160,12 @@ class TreeBuilder {
   }
 }
 
-const TAG_OF_TYPE: Readonly<Record<string, string>> = { string: "str", number: "int", boolean: "bool", object: "null" };
+const TAG_OF_TYPE: Readonly<Record<string, string>> = {
+  string: "str",
+  number: "int",
+  boolean: "bool",
+  object: "null",
+};
 
 const STYLES: Readonly<Record<string, ScalarNode["style"]>> = {
   PLAIN: "plain",

@@ -8,7 +8,15 @@ const WORKBOOK_KEYS = {
   what: "a workbook",
   known: ["workflows", "default_workflow", "env", "workflow_orchestration"],
   // Steps that call agents are refused one by one; what is declared for them, or for other programs, does no harm.
-  ignored: ["agents", "providers", "id", "description", "selector_agent", "selection_max_retries", "can_orchestrate_workflows"],
+  ignored: [
+    "agents",
+    "providers",
+    "id",
+    "description",
+    "selector_agent",
+    "selection_max_retries",
+    "can_orchestrate_workflows",
+  ],
 };
 
 export interface Selected {
@@ -26,7 +34,12 @@ export function selectWorkflow(book: MapNode, id: string | undefined, reader: Re
   const byDefault = reader.string(entry?.value, "`default_workflow`");
   if (entry && byDefault !== null && !found.has(byDefault)) {
     const hint = suggest(byDefault, found, "workflows");
-    reader.problems.add("UNKNOWN_WORKFLOW", entry.value, `there is no workflow "${byDefault}" in this file`, hint);
+    reader.problems.add(
+      "UNKNOWN_WORKFLOW",
+      entry.value,
+      `there is no workflow "${byDefault}" in this file`,
+      hint,
+    );
   }
   const wanted = id ?? byDefault ?? (found.size === 1 ? [...found.keys()][0] : undefined);
   const map = wanted === undefined ? undefined : found.get(wanted);
@@ -36,7 +49,12 @@ export function selectWorkflow(book: MapNode, id: string | undefined, reader: Re
     const hint = `name one of: ${[...found.keys()].join(", ")}; or set \`default_workflow\``;
     reader.problems.add("UNKNOWN_WORKFLOW", at, "the file holds several workflows", hint);
   } else if (id !== undefined) {
-    reader.problems.add("UNKNOWN_WORKFLOW", at, `there is no workflow "${id}" in this file`, suggest(id, found, "workflows"));
+    reader.problems.add(
+      "UNKNOWN_WORKFLOW",
+      at,
+      `there is no workflow "${id}" in this file`,
+      suggest(id, found, "workflows"),
+    );
   }
   return null;
 }
@@ -45,15 +63,21 @@ function listWorkflows(book: MapNode, reader: Reader): Map<string, MapNode> {
   const found = new Map<string, MapNode>();
   const node = book.entries.get("workflows")?.value;
   const list = node ? reader.list(node, "`workflows`") : null;
-  if (list?.items.length === 0) reader.problems.add("BAD_VALUE", list, "a workbook has at least one workflow");
+  if (list?.items.length === 0)
+    reader.problems.add("BAD_VALUE", list, "a workbook has at least one workflow");
   for (const item of list?.items ?? []) {
     const map = reader.map(item, "a workflow");
     const idNode = map?.entries.get("id")?.value;
     const id = idNode?.kind === "scalar" ? idNode.value : undefined;
     if (!map) continue;
     if (typeof id !== "string" || !idNode) {
-      reader.problems.add("MISSING_KEY", { start: map.start, end: map.start + 1 }, "a workflow of the workbook has no `id`");
-    } else if (found.has(id)) reader.problems.add("DUPLICATE_ID", idNode, `two workflows have the id "${id}"`);
+      reader.problems.add(
+        "MISSING_KEY",
+        { start: map.start, end: map.start + 1 },
+        "a workflow of the workbook has no `id`",
+      );
+    } else if (found.has(id))
+      reader.problems.add("DUPLICATE_ID", idNode, `two workflows have the id "${id}"`);
     else found.set(id, map);
   }
   return found;

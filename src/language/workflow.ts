@@ -12,7 +12,20 @@ import { readStep } from "./step.ts";
 
 const WORKFLOW_KEYS = {
   what: "a workflow",
-  known: ["id", "version", "description", "tags", "inputs", "env", "shell", "limits", "on_failure", "redact", "steps", "outputs"],
+  known: [
+    "id",
+    "version",
+    "description",
+    "tags",
+    "inputs",
+    "env",
+    "shell",
+    "limits",
+    "on_failure",
+    "redact",
+    "steps",
+    "outputs",
+  ],
   unsupported: ["agents", "providers", "finally"],
 };
 
@@ -31,7 +44,11 @@ export function readWorkflow(map: MapNode, book: Surroundings, reader: Reader): 
   const version = readVersion(get("version"), reader);
   const inputs = readInputs(get("inputs"), reader);
   const found = findSteps(map, reader);
-  const names = new Names(reader.problems, inputs.map((input) => input.name), found.ids);
+  const names = new Names(
+    reader.problems,
+    inputs.map((input) => input.name),
+    found.ids,
+  );
   const limits = readLimits(get("limits"), found.maps.length, book.limits, reader);
   const shape = found.maps.some((step) => step.map.entries.has("needs")) ? "graph" : "sequence";
   const env = {
@@ -59,7 +76,12 @@ export function readWorkflow(map: MapNode, book: Surroundings, reader: Reader): 
 export function readId(map: MapNode, what: string, reader: Reader): string | null {
   const node = map.entries.get("id")?.value;
   if (!node) {
-    reader.problems.add("MISSING_KEY", { start: map.start, end: map.start + 1 }, `${what} has no \`id\``, "write `id: a-name`");
+    reader.problems.add(
+      "MISSING_KEY",
+      { start: map.start, end: map.start + 1 },
+      `${what} has no \`id\``,
+      "write `id: a-name`",
+    );
     return null;
   }
   const id = reader.string(node, "`id`");
@@ -89,7 +111,11 @@ interface FoundSteps {
 function findSteps(map: MapNode, reader: Reader): FoundSteps {
   const node = map.entries.get("steps")?.value;
   if (!node) {
-    reader.problems.add("MISSING_KEY", { start: map.start, end: map.start + 1 }, "the workflow has no `steps`");
+    reader.problems.add(
+      "MISSING_KEY",
+      { start: map.start, end: map.start + 1 },
+      "the workflow has no `steps`",
+    );
     return { maps: [], ids: new Map() };
   }
   const list = reader.list(node, "`steps`");
@@ -129,14 +155,20 @@ function readSteps({ maps, ids }: FoundSteps, shape: "sequence" | "graph", parts
     }
   }
   const around = { ...parts, shape, steps: ids };
-  const steps = maps.map(({ map, id }, index) => readStep(map, id, index, needs[index]?.indexes ?? [], around));
+  const steps = maps.map(({ map, id }, index) =>
+    readStep(map, id, index, needs[index]?.indexes ?? [], around),
+  );
   if (shape === "graph" && !checkCycles(needs, allIds, reader.problems)) {
     checkAncestors(names.references, needs, allIds, reader.problems);
   }
   return steps.filter((step) => step !== null);
 }
 
-function readOnFailure(node: Node | undefined, shape: "sequence" | "graph", reader: Reader): "stop" | "continue" {
+function readOnFailure(
+  node: Node | undefined,
+  shape: "sequence" | "graph",
+  reader: Reader,
+): "stop" | "continue" {
   const value = reader.choice(node, "`on_failure`", ["stop", "continue"]) ?? "stop";
   if (node && value === "continue" && shape === "sequence") {
     const hint = "it is for workflows with `needs`; a single step can have `allow_failure: true`";
@@ -153,7 +185,8 @@ function readRedact(node: Node | undefined, reader: Reader): string[] {
 
 function readRunOutputs(node: Node | undefined, reader: Reader, names: Names): Record<string, Template> {
   const found: Record<string, Template> = {};
-  const map = node && reader.map(node, "`outputs`", "write `outputs: { name: '{{steps.build.outputs.name}}' }`");
+  const map =
+    node && reader.map(node, "`outputs`", "write `outputs: { name: '{{steps.build.outputs.name}}' }`");
   for (const [name, entry] of map?.entries ?? []) {
     const text = reader.text(entry.value, `the output "${name}"`);
     if (text) found[name] = names.template(text, VIEWS.workflowOutput);

@@ -5,6 +5,8 @@ import { type Gate, type GateSource, type GateSourceEvents, ignoreErrors, onLine
 import { HELPER_READY, helperScript } from "./wrapper.ts";
 
 const CLOSE_MS = 2000;
+/** Whatever is called `bash` and has not answered by then is none. */
+const READY_MS = 5000;
 
 interface Slot {
   readonly channel: Socket;
@@ -21,6 +23,7 @@ export class Helper implements GateSource {
   readonly #slots: Slot[];
   readonly #events: GateSourceEvents;
   readonly #exited: Promise<void>;
+  readonly #readiness: NodeJS.Timeout;
   #gone = false;
 
   constructor(bash: string, env: Environment, slots: number, events: GateSourceEvents) {
@@ -35,6 +38,7 @@ export class Helper implements GateSource {
       this.#process.once("exit", () => resolve());
       this.#process.once("error", () => resolve());
     });
+    this.#readiness = setTimeout(() => this.#process.kill("SIGKILL"), READY_MS);
     void this.#exited.then(() => this.#lose("it ended"));
     this.#slots = this.#process.stdio.slice(3).map((channel) => this.#slot(channel as Socket));
     const { stdin, stdout } = this.#process;
@@ -86,7 +90,7 @@ export class Helper implements GateSource {
   }
 
   #answer(line: string): void {
-    if (line === HELPER_READY) return;
+    if (line === HELPER_READY) clearTimeout(this.#readiness);
     const [index, pid] = line.split(" ").map(Number);
     const slot = this.#slots[index as number];
     if (slot?.state !== "asked" || !pid || this.#gone) return;
@@ -111,6 +115,7 @@ export class Helper implements GateSource {
   }
 
   #lose(why: string): void {
+    clearTimeout(this.#readiness);
     if (this.#gone) return;
     this.#gone = true;
     this.#process.stdin?.end();

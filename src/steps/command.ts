@@ -55,7 +55,7 @@ export function prepareCommand(
     const cwd = workingFolder(places, step, dir, scope);
     const path = "PATH" in env ? env.PATH : base.PATH;
     const [program = "sh", ...options] = step.shell;
-    const shell = findShell(program, path ?? undefined, cwd);
+    const shell = cachedShell(program, path ?? undefined, cwd);
     if (shell === null) {
       throw new PreparationError({
         code: "SHELL_NOT_FOUND",
@@ -75,6 +75,16 @@ export function prepareCommand(
     if (!(error instanceof TemplateError)) throw error;
     throw new PreparationError({ code: "TEMPLATE_ERROR", message: error.message });
   }
+}
+
+const shells = new Map<string, string>();
+
+/** A look through PATH for each of thousands of steps would cost as much as all else that prepares them. */
+function cachedShell(program: string, path: string | undefined, cwd: string): string | null {
+  const key = `${program}\0${path}\0${cwd}`;
+  const known = shells.get(key) ?? findShell(program, path, cwd);
+  if (known !== null) shells.set(key, known);
+  return known;
 }
 
 function* pathsOfStep(state: RunState, step: Step): Generator<TemplatePath> {

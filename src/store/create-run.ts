@@ -43,7 +43,8 @@ export interface CreatedRun {
 
 /**
  * Creates a run directory, which exists whole or not at all: it is built beside, made durable, and gets its name in
- * one step. Raises RUN_EXISTS, IO_ERROR; then nothing is left behind.
+ * one step. Raises RUN_EXISTS, and IO_ERROR; then nothing is left behind, or, if only the name could not be made
+ * durable, a whole run that can be resumed.
  */
 export function createRun(runsDir: string, runId: string, build: RunBuild): CreatedRun {
   const sync = build.durability === "power";

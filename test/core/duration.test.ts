@@ -19,10 +19,29 @@ for (const [text, ms] of good) {
   test(`${text} is ${ms} ms`, () => assert.deepEqual(parseDuration(text), { ok: true, ms }));
 }
 
-for (const text of ["", "30", "1.5h", "1d", "10 m", "m", "1m30", "30s1m", "-1s", -1, Number.NaN, Number.POSITIVE_INFINITY, "8761h", "1H"]) {
+for (const text of [
+  "",
+  "30",
+  "1.5h",
+  "1d",
+  "10 m",
+  "m",
+  "1m30",
+  "30s1m",
+  "-1s",
+  -1,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  "8761h",
+  "1H",
+]) {
   test(`${JSON.stringify(text)} is no duration`, () => assert.equal(parseDuration(text).ok, false));
 }
 
 test("what is printed is read back as the same number", () => {
-  fc.assert(fc.property(fc.integer({ min: 0, max: 31_536_000_000 }), (ms) => assert.deepEqual(parseDuration(formatDuration(ms)), { ok: true, ms })));
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 31_536_000_000 }), (ms) =>
+      assert.deepEqual(parseDuration(formatDuration(ms)), { ok: true, ms }),
+    ),
+  );
 });

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { checkExpression, evaluate, type ExpressionScope, expressionReferences } from "../../src/core/expression.ts";
+import {
+  checkExpression,
+  type ExpressionScope,
+  evaluate,
+  expressionReferences,
+} from "../../src/core/expression.ts";
 
 const scope: ExpressionScope = {
   inputs: { dry: false, n: 3, f: 1.5, "a-b": "x", list: [1, 2], map: { k: { a: 1 } }, none: null },
@@ -24,7 +29,7 @@ const rows: [string, boolean][] = [
   ['steps.never.status == "pending"', true],
   ['steps.exists(id, id == "build")', true],
   ['env.CI == "true"', true],
-  ['has(inputs.constructor) || has(inputs.__proto__) || has(inputs.toString)', false],
+  ["has(inputs.constructor) || has(inputs.__proto__) || has(inputs.toString)", false],
 ];
 for (const [source, value] of rows) {
   test(`${source} is ${value}`, () => {
@@ -33,16 +38,32 @@ for (const [source, value] of rows) {
   });
 }
 
-for (const [source, offset] of [["inputs.n ==", 11], ["colour == 1", 0], ["true && nosuch(1)", 8], ["size(inputs.list)", 0], ["", 0], ["inputs.s.matches(inputs.p)", 17]] as const) {
+for (const [source, offset] of [
+  ["inputs.n ==", 11],
+  ["colour == 1", 0],
+  ["true && nosuch(1)", 8],
+  ["size(inputs.list)", 0],
+  ["", 0],
+  ["inputs.s.matches(inputs.p)", 17],
+] as const) {
   test(`${source} is wrong at ${offset}`, () => assert.equal(checkExpression(source)?.offset, offset));
 }
 
 test("regular expressions in an expression are judged", () => {
-  assert.equal(checkExpression('inputs.s.matches("a+")', () => null), null);
+  assert.equal(
+    checkExpression('inputs.s.matches("a+")', () => null),
+    null,
+  );
   assert.equal(checkExpression('inputs.s.matches("a+")', () => ({ message: "is bad" }))?.isPattern, true);
 });
 
-for (const source of ["inputs.nope", "inputs.n", "inputs.n / 0 == 1", 'inputs.n == 1 && "x"', "inputs.none.x"]) {
+for (const source of [
+  "inputs.nope",
+  "inputs.n",
+  "inputs.n / 0 == 1",
+  'inputs.n == 1 && "x"',
+  "inputs.none.x",
+]) {
   test(`evaluating ${source} fails in one line`, () => {
     assert.throws(
       () => evaluate({ source }, scope),
@@ -52,8 +73,13 @@ for (const source of ["inputs.nope", "inputs.n", "inputs.n / 0 == 1", 'inputs.n 
 }
 
 test("the paths an expression names are known", () => {
-  const found = expressionReferences('inputs["a-b"] == steps.build.outputs.x && steps.exists(s, s == workflow.run_id)');
-  assert.deepEqual(found.map(({ segments }) => segments.join("/")), ["inputs/a-b", "steps/build/outputs/x", "steps", "workflow/run_id"]);
+  const found = expressionReferences(
+    'inputs["a-b"] == steps.build.outputs.x && steps.exists(s, s == workflow.run_id)',
+  );
+  assert.deepEqual(
+    found.map(({ segments }) => segments.join("/")),
+    ["inputs/a-b", "steps/build/outputs/x", "steps", "workflow/run_id"],
+  );
 });
 
 test("a workflow without expressions does not load the library for them", () => {
@@ -65,7 +91,10 @@ test("a workflow without expressions does not load the library for them", () => 
     if (!loadWorkflow({ path: "w", bytes: Buffer.from(text) }).ok) throw new Error("not loaded");
     const cached = Object.keys(createRequire(import.meta.url).cache).filter((path) => /cel-js|ajv/.test(path));
     console.log(cached.length);`;
-  const run = (when: string) => spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program(when)], { encoding: "utf8" });
+  const run = (when: string) =>
+    spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program(when)], {
+      encoding: "utf8",
+    });
   assert.equal(run("").stdout, "0\n");
   assert.notEqual(run("when: 'true',").stdout, "0\n");
   assert.equal(run("when: 'true',").stderr.replace(/^npm warn.*\n/gm, ""), "");

@@ -26,10 +26,20 @@ for (const [schema, value, path] of [
   [{ type: "string", format: "date" }, "2026-13-45", ""],
 ] as [JsonObject, Json, string][]) {
   test(`${JSON.stringify(value)} does not fit ${JSON.stringify(schema)}`, () => {
-    assert.deepEqual(valueFaults(schema, value).map((fault) => fault.path.join("/")), [path]);
+    assert.deepEqual(
+      valueFaults(schema, value).map((fault) => fault.path.join("/")),
+      [path],
+    );
   });
 }
 
-for (const schema of [{ type: "strin" }, { patern: "x" }, { minimum: "1" }, { $ref: "http://example.com/x" }, { format: "nope" }, { type: [] }] as JsonObject[]) {
+for (const schema of [
+  { type: "strin" },
+  { patern: "x" },
+  { minimum: "1" },
+  { $ref: "http://example.com/x" },
+  { format: "nope" },
+  { type: [] },
+] as JsonObject[]) {
   test(`${JSON.stringify(schema)} is no schema`, () => assert.equal(schemaFaults(schema).length, 1));
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type HandMade, handMade, put } from "./checker/hand-made.ts";
 import { check, checkRunsFolder, type Facts, sentences } from "./checker.ts";
@@ -56,10 +56,11 @@ describe("the checker of the invariants", () => {
   test("I1: a folder left from the making of a run", () => {
     const run = handMade({ crash: false });
     const runs = join(run.dir, "runs");
-    fs.mkdirSync(join(runs, ".creating-x"), { recursive: true });
+    fs.mkdirSync(join(runs, ".creating-x/lock"), { recursive: true });
+    fs.writeFileSync(join(runs, ".creating-x/lock/owner-1.json"), '{"epoch":1}');
     assert.equal(checkRunsFolder(runs, { quiet: true }).length, 1);
     assert.equal(checkRunsFolder(runs, { quiet: false }).length, 0);
-    fs.rmSync(dirname(runs), { recursive: true });
+    fs.rmSync(run.dir, { recursive: true });
   });
 
   test("I2: a run.json that is no JSON or not the fold of a prefix", () => {

@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { basename, join } from "node:path";
 import { canonical, differences } from "./checker/canonical.ts";
 import { checkJournal } from "./checker/journal-rules.ts";
-import { type Loose, type Run, readRun, sha256 } from "./checker/read.ts";
+import { bytesOf, jsonOf, type Loose, type Run, readRun, sha256 } from "./checker/read.ts";
 import { checkRecords, checkSnapshot } from "./checker/record-rules.ts";
 
 export interface Violation {
@@ -67,9 +67,10 @@ export function checkRunsFolder(runsDir: string, options: { readonly quiet: bool
   const violations: Violation[] = [];
   if (!fs.existsSync(runsDir)) return violations;
   for (const name of fs.readdirSync(runsDir)) {
-    if (name === ".gitignore") continue;
-    if (name.startsWith(".creating-")) {
-      if (options.quiet) violations.push({ invariant: "I1", sentence: `${name} was left behind` });
+    if (name.startsWith(".")) {
+      // Without a whole claim in it nobody can prove that its maker is dead, and nothing in it is worth anything.
+      const made = name.startsWith(".creating-") && jsonOf(bytesOf(join(runsDir, name, "lock/owner-1.json")));
+      if (made && options.quiet) violations.push({ invariant: "I1", sentence: `${name} was left behind` });
       continue;
     }
     checkWhole(readRun(join(runsDir, name)), (invariant, sentence) =>

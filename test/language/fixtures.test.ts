@@ -6,7 +6,8 @@ import { formatProblems } from "../../src/language/format-problem.ts";
 import { loadWorkflow } from "../../src/language/load.ts";
 
 const fixtures = fileURLToPath(new URL("../../fixtures/workflows/", import.meta.url));
-const workflowsIn = (folder: string) => readdirSync(`${fixtures}${folder}`).filter((name) => /\.(yaml|json)$/.test(name));
+const workflowsIn = (folder: string) =>
+  readdirSync(`${fixtures}${folder}`).filter((name) => /\.(yaml|json)$/.test(name));
 
 for (const name of workflowsIn("bad")) {
   test(`bad/${name} prints exactly what stands beside it`, () => {

@@ -7,7 +7,10 @@ function show(line: string, marked: string): string[] {
   const source = new SourceText("f.yaml", `first\n${line}\nlast`);
   const start = source.text.indexOf(marked);
   const place = source.place({ start, end: start + marked.length });
-  return formatProblems([{ code: "BAD_VALUE", message: "m", ...place }]).split("\n").slice(1, 3).map((each) => each.slice(7));
+  return formatProblems([{ code: "BAD_VALUE", message: "m", ...place }])
+    .split("\n")
+    .slice(1, 3)
+    .map((each) => each.slice(7));
 }
 
 for (const [line, marked, shown, caret] of [
@@ -19,7 +22,8 @@ for (const [line, marked, shown, caret] of [
   ["a\x1b[31m: bad", "bad", "a␛[31m: bad", "        ^^^"],
   ["a\u202e: bad", "bad", "a\ufffd: bad", "    ^^^"],
 ] as const) {
-  test(`the caret is right in ${JSON.stringify(line)}`, () => assert.deepEqual(show(line, marked), [shown, caret]));
+  test(`the caret is right in ${JSON.stringify(line)}`, () =>
+    assert.deepEqual(show(line, marked), [shown, caret]));
 }
 
 test("a long line is cut around the place", () => {
@@ -35,7 +39,11 @@ test("a place that ends in a later line is underlined to the end of its own", ()
 
 test("columns count characters, not bytes or halves of them", () => {
   const source = new SourceText("f", "a\n🚀é: x");
-  assert.deepEqual(source.place({ start: source.text.indexOf("x"), end: source.text.length }).position, { file: "f", line: 2, column: 5 });
+  assert.deepEqual(source.place({ start: source.text.indexOf("x"), end: source.text.length }).position, {
+    file: "f",
+    line: 2,
+    column: 5,
+  });
 });
 
 test("without a place there is the message alone; names can not move the cursor", () => {
@@ -46,7 +54,10 @@ test("without a place there is the message alone; names can not move the cursor"
 
 test("what gives colours is told what each piece is", () => {
   const place = new SourceText("f", "a: b").place({ start: 3, end: 4 });
-  const painted = formatProblems([{ code: "BAD_VALUE", message: "m", hint: "h", ...place }], (part, text) => `<${part}>${text}</>`);
+  const painted = formatProblems(
+    [{ code: "BAD_VALUE", message: "m", hint: "h", ...place }],
+    (part, text) => `<${part}>${text}</>`,
+  );
   assert.equal(
     painted,
     "<position>f:1:4:</> <message>m</>   <code>[BAD_VALUE]</>\n<gutter>   1 |</> a: b\n<gutter>     |</>    <caret>^</>\n  <hint>hint:</> h\n",

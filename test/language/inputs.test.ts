@@ -22,11 +22,22 @@ const file = (name: string, value: Json): GivenInput => ({ name, value, from: "f
 
 function resolve(...given: GivenInput[]): Record<string, Json> | string[] {
   const resolved = resolveInputs(declared, given);
-  return resolved.ok ? { ...resolved.inputs } : resolved.problems.map(({ code, message }) => `${code} ${message}`);
+  return resolved.ok
+    ? { ...resolved.inputs }
+    : resolved.problems.map(({ code, message }) => `${code} ${message}`);
 }
 
 test("without anything there are defaults, and null for what is optional", () => {
-  assert.deepEqual(resolve(), { text: null, flag: false, count: 1, ratio: 0.5, list: [], map: {}, maybe: null, any: null });
+  assert.deepEqual(resolve(), {
+    text: null,
+    flag: false,
+    count: 1,
+    ratio: 0.5,
+    list: [],
+    map: {},
+    maybe: null,
+    any: null,
+  });
 });
 
 const typed: [string, string, Json][] = [
@@ -85,15 +96,29 @@ test("an argument goes before a file; a file's values keep their type", () => {
 });
 
 test("all that is wrong is said at once", () => {
-  const needy = workflow("id: w\ninputs: { version: { type: string }, dry: { type: boolean, default: true } }\nsteps: [{ id: a, run: x }]");
-  const resolved = resolveInputs(needy, [argument("verson", "1"), argument("dry", "no"), argument("dry", "true")]);
+  const needy = workflow(
+    "id: w\ninputs: { version: { type: string }, dry: { type: boolean, default: true } }\nsteps: [{ id: a, run: x }]",
+  );
+  const resolved = resolveInputs(needy, [
+    argument("verson", "1"),
+    argument("dry", "no"),
+    argument("dry", "true"),
+  ]);
   assert.ok(!resolved.ok);
   assert.deepEqual(
     resolved.problems.map(({ code, message, hint }) => [code, message, hint]),
     [
-      ["INPUT_UNKNOWN", 'the workflow has no input "verson"', 'did you mean "version"? inputs of this workflow: version, dry'],
+      [
+        "INPUT_UNKNOWN",
+        'the workflow has no input "verson"',
+        'did you mean "version"? inputs of this workflow: version, dry',
+      ],
       ["INPUT_REPEATED", 'the input "dry" is given twice', "give each input once"],
-      ["INPUT_MISSING", 'the input "version" is missing', "inputs of this workflow: version (string); dry (boolean, default true)"],
+      [
+        "INPUT_MISSING",
+        'the input "version" is missing',
+        "inputs of this workflow: version (string); dry (boolean, default true)",
+      ],
     ],
   );
 });
@@ -102,8 +127,20 @@ test("a file of inputs is one map, and is as strict as a workflow", () => {
   const parse = (text: string) => parseInputFile({ path: "in.yaml", bytes: Buffer.from(text) });
   const good = parse("a: 1\nb: { c: [true, null, x] }\n");
   assert.ok(good.ok);
-  assert.deepEqual(good.inputs.map(({ name, value, position }) => [name, value, position?.line]), [["a", 1, 1], ["b", { c: [true, null, "x"] }, 2]]);
-  for (const [text, code] of [["- a", "WRONG_TYPE"], ["a: 1\na: 2", "DUPLICATE_KEY"], ["a: 9007199254740993", "NUMBER_UNSAFE"], ["__proto__: 1", "FORBIDDEN_KEY"], ["", "YAML_DOCUMENTS"]]) {
+  assert.deepEqual(
+    good.inputs.map(({ name, value, position }) => [name, value, position?.line]),
+    [
+      ["a", 1, 1],
+      ["b", { c: [true, null, "x"] }, 2],
+    ],
+  );
+  for (const [text, code] of [
+    ["- a", "WRONG_TYPE"],
+    ["a: 1\na: 2", "DUPLICATE_KEY"],
+    ["a: 9007199254740993", "NUMBER_UNSAFE"],
+    ["__proto__: 1", "FORBIDDEN_KEY"],
+    ["", "YAML_DOCUMENTS"],
+  ]) {
     const bad = parse(text ?? "");
     assert.ok(!bad.ok);
     assert.equal(bad.problems[0].code, code);
@@ -119,7 +156,9 @@ test("a problem with an input from a file says where it stands", () => {
 });
 
 test("any JSON value comes through an argument as it is", () => {
-  const value = fc.jsonValue({ noUnicodeString: true }).filter((each) => typeof each === "object" && each !== null && !Array.isArray(each));
+  const value = fc
+    .jsonValue({ noUnicodeString: true })
+    .filter((each) => typeof each === "object" && each !== null && !Array.isArray(each));
   fc.assert(
     fc.property(value, (each) => {
       fc.pre(!/__proto__|constructor|prototype/.test(JSON.stringify(each)));

@@ -45,19 +45,31 @@ test("what a small file leaves out has its default", () => {
 test("a byte order mark, JSON, and line ends of Windows are accepted", () => {
   const yaml = "id: w\r\nsteps:\r\n  - id: a\r\n    run: |\r\n      one\r\n      two\r\n";
   assert.equal(first(`\ufeff${yaml}`).script.text, "one\ntwo\n");
-  assert.equal(workflow('{"id":"w","steps":[{"id":"a","run":"x","timeout":"1m"}]}').steps[0]?.timeoutMs, 60_000);
+  assert.equal(
+    workflow('{"id":"w","steps":[{"id":"a","run":"x","timeout":"1m"}]}').steps[0]?.timeoutMs,
+    60_000,
+  );
   assert.deepEqual(problems("\ufeffid: 7\r\nsteps: 8\r\n"), ["WRONG_TYPE 1:5", "WRONG_TYPE 2:8"]);
 });
 
 test("needs make a graph, as text or as a list", () => {
-  const found = workflow("id: w\nsteps:\n  - { id: a, run: x, needs: [] }\n  - { id: b, run: x, needs: a }\n  - { id: c, run: x, needs: [b, a] }");
+  const found = workflow(
+    "id: w\nsteps:\n  - { id: a, run: x, needs: [] }\n  - { id: b, run: x, needs: a }\n  - { id: c, run: x, needs: [b, a] }",
+  );
   assert.equal(found.shape, "graph");
-  assert.deepEqual(found.steps.map((step) => step.needs), [[], [0], [1, 0]]);
+  assert.deepEqual(
+    found.steps.map((step) => step.needs),
+    [[], [0], [1, 0]],
+  );
 });
 
 test("`next` names a step, done or fail; a step of that id goes before", () => {
-  const text = (ids: string) => `id: w\nsteps:\n  - { id: a, run: x, next: fail }\n  - { id: b, run: x, next: a }\n  - { id: ${ids}, run: x, next: done }`;
-  assert.deepEqual(workflow(text("c")).steps.map((step) => step.next), [{ to: "fail" }, { to: "step", index: 0 }, { to: "done" }]);
+  const text = (ids: string) =>
+    `id: w\nsteps:\n  - { id: a, run: x, next: fail }\n  - { id: b, run: x, next: a }\n  - { id: ${ids}, run: x, next: done }`;
+  assert.deepEqual(
+    workflow(text("c")).steps.map((step) => step.next),
+    [{ to: "fail" }, { to: "step", index: 0 }, { to: "done" }],
+  );
   assert.deepEqual(first(text("fail")).next, { to: "step", index: 2 });
 });
 
@@ -77,7 +89,8 @@ test("limits in both spellings", () => {
 });
 
 test("a step's own timeout and retries go before the workflow's", () => {
-  const text = (inner: string) => `id: w\nlimits: { step_timeout: 5s, max_retries: 4 }\nsteps: [{ id: a, run: x, ${inner} }]`;
+  const text = (inner: string) =>
+    `id: w\nlimits: { step_timeout: 5s, max_retries: 4 }\nsteps: [{ id: a, run: x, ${inner} }]`;
   assert.equal(first(text("timeout: 1s")).timeoutMs, 1000);
   assert.equal(first(text("limits: { timeout_seconds: 2, max_retries: 1 }")).timeoutMs, 2000);
   assert.equal(first(text("limits: { max_retries: 1 }")).retry.max, 1);
@@ -123,12 +136,21 @@ test("only what concerns the chosen workflow is reported", () => {
 test("a workbook's limits and env are the workflow's, and timeouts are cut to its maximum", () => {
   const one = workflow(book(), "one");
   assert.deepEqual(one.limits, { maxTotalIterations: 12, runTimeoutMs: 60_000 });
-  assert.deepEqual(Object.entries(one.env).map(([name, value]) => [name, value.source]), [["A", "book"], ["B", "one"]]);
-  assert.deepEqual(one.steps.map((step) => [step.timeoutMs, step.timeoutClampedFromMs]), [
-    [600_000, 900_000],
-    [600_000, 3_600_000],
-    [60_000, undefined],
-  ]);
+  assert.deepEqual(
+    Object.entries(one.env).map(([name, value]) => [name, value.source]),
+    [
+      ["A", "book"],
+      ["B", "one"],
+    ],
+  );
+  assert.deepEqual(
+    one.steps.map((step) => [step.timeoutMs, step.timeoutClampedFromMs]),
+    [
+      [600_000, 900_000],
+      [600_000, 3_600_000],
+      [60_000, undefined],
+    ],
+  );
   const two = workflow(book(), "two");
   assert.deepEqual(two.limits, { maxTotalIterations: 3, runTimeoutMs: 300_000 });
   assert.equal(two.steps[0]?.timeoutMs, 10_000);
@@ -140,7 +162,13 @@ test("the id of a plain file may be given, another one may not", () => {
 });
 
 test("outputs: a list has type string, a map has schemas, files are joined to them", () => {
-  const list = first(oneStep("run: x", "outputs: [summary, plan?]", "output_files: { plan: plan.md, log: 'log-{{workflow.attempt}}.txt' }"));
+  const list = first(
+    oneStep(
+      "run: x",
+      "outputs: [summary, plan?]",
+      "output_files: { plan: plan.md, log: 'log-{{workflow.attempt}}.txt' }",
+    ),
+  );
   assert.deepEqual(
     list.outputs.map(({ file, ...rest }) => ({ ...rest, file: file?.source })),
     [
@@ -158,8 +186,16 @@ test("outputs: a list has type string, a map has schemas, files are joined to th
 
 test("shells", () => {
   assert.deepEqual(first(oneStep("run: x", "shell: bash")).shell, ["bash", "-eo", "pipefail"]);
-  assert.deepEqual(first(oneStep("run: x", "shell: [bash, -euo, pipefail]")).shell, ["bash", "-euo", "pipefail"]);
-  assert.deepEqual(first("id: w\nshell: bash\nsteps: [{ id: a, run: x }]").shell, ["bash", "-eo", "pipefail"]);
+  assert.deepEqual(first(oneStep("run: x", "shell: [bash, -euo, pipefail]")).shell, [
+    "bash",
+    "-euo",
+    "pipefail",
+  ]);
+  assert.deepEqual(first("id: w\nshell: bash\nsteps: [{ id: a, run: x }]").shell, [
+    "bash",
+    "-eo",
+    "pipefail",
+  ]);
 });
 
 test("the older name of the project folder is accepted", () => {
@@ -168,7 +204,8 @@ test("the older name of the project folder is accepted", () => {
 });
 
 test("inputs keep their schema apart from what is not a schema", () => {
-  const text = "id: w\ninputs:\n  a: { type: string, minLength: 1, default: x, optional: true, description: d, secret: false }\n  b: {}\n  c:\nsteps: [{ id: s, run: x }]";
+  const text =
+    "id: w\ninputs:\n  a: { type: string, minLength: 1, default: x, optional: true, description: d, secret: false }\n  b: {}\n  c:\nsteps: [{ id: s, run: x }]";
   assert.deepEqual(workflow(text).inputs, [
     { name: "a", description: "d", schema: { type: "string", minLength: 1 }, default: "x", optional: true },
     { name: "b", optional: false },
@@ -177,23 +214,32 @@ test("inputs keep their schema apart from what is not a schema", () => {
 });
 
 test("an anchor may be repeated, and what is wrong in it is said once", () => {
-  const text = "id: w\nsteps:\n  - { id: a, run: x, retry: &r { max: 1, mx: 2 } }\n  - { id: b, run: x, retry: *r }";
+  const text =
+    "id: w\nsteps:\n  - { id: a, run: x, retry: &r { max: 1, mx: 2 } }\n  - { id: b, run: x, retry: *r }";
   assert.deepEqual(problems(text), ["UNKNOWN_KEY 3:42"]);
   assert.equal(first(text.replace(", mx: 2", "")).retry.max, 1);
 });
 
 test("nothing reaches a prototype", () => {
-  const text = "id: w\ninputs:\n  a:\n    default: { __proto__: { polluted: true }, constructor: { prototype: { polluted: true } } }\nsteps: [{ id: s, run: x }]";
+  const text =
+    "id: w\ninputs:\n  a:\n    default: { __proto__: { polluted: true }, constructor: { prototype: { polluted: true } } }\nsteps: [{ id: s, run: x }]";
   assert.deepEqual(problems(text), ["FORBIDDEN_KEY 4:16", "FORBIDDEN_KEY 4:47", "FORBIDDEN_KEY 4:62"]);
   assert.equal(({} as Record<string, unknown>).polluted, undefined);
 });
 
 test("problems come in the order of the file", () => {
-  const loaded = load("id: A\nlimits: { max_parallel: 0 }\noutputs: { x: '{{inputs.x}}' }\nsteps:\n  - { id: B, run: 1, next: c }\n  - { id: a, run: x, when: '1 +' }\nzzz: 1");
+  const loaded = load(
+    "id: A\nlimits: { max_parallel: 0 }\noutputs: { x: '{{inputs.x}}' }\nsteps:\n  - { id: B, run: 1, next: c }\n  - { id: a, run: x, when: '1 +' }\nzzz: 1",
+  );
   assert.ok(!loaded.ok);
-  const places = loaded.problems.map(({ position }) => (position?.line ?? 0) * 1000 + (position?.column ?? 0));
+  const places = loaded.problems.map(
+    ({ position }) => (position?.line ?? 0) * 1000 + (position?.column ?? 0),
+  );
   assert.equal(places.length, 8);
-  assert.deepEqual(places, [...places].sort((a, b) => a - b));
+  assert.deepEqual(
+    places,
+    [...places].sort((a, b) => a - b),
+  );
 });
 
 for (const shape of ["sequence", "graph"] as const) {
@@ -201,7 +247,9 @@ for (const shape of ["sequence", "graph"] as const) {
     const step = (i: number) =>
       `  - id: s${i}\n${shape === "graph" ? `    needs: [${i > 0 ? `s${i - 1}` : ""}]\n` : ""}    run: echo "{{inputs.x}}" {{steps.s${i >> 1}.status}}\n`;
     const text = `id: big\ninputs: [x]\nsteps:\n  - { id: s, run: x${shape === "graph" ? ", needs: []" : ""} }\n`;
-    const steps = Array.from({ length: 20_000 }, (_, i) => step(i)).join("").replaceAll("{{steps.s0.status}}", "");
+    const steps = Array.from({ length: 20_000 }, (_, i) => step(i))
+      .join("")
+      .replaceAll("{{steps.s0.status}}", "");
     const loaded = loadWorkflow({ path: "big.yaml", bytes: Buffer.from(text + steps) });
     assert.equal(loaded.ok ? loaded.workflow.steps.length : loaded.problems[0], 20_001);
   });

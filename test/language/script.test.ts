@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: shell text is full of them
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
@@ -9,7 +10,7 @@ function script(run: string, shell = "bash"): string {
   return step?.script.text ?? "";
 }
 
-const V = "${" + "WF_V_INPUTS_X}";
+const V = "${WF_V_INPUTS_X}";
 
 const rows: [written: string, becomes: string][] = [
   ["echo {{inputs.x}}", `echo "${V}"`],
@@ -24,11 +25,26 @@ const rows: [written: string, becomes: string][] = [
   ['echo "${A#{{inputs.x}}}"', `echo "\${A#"${V}"}"`],
   ["echo a # it's {{inputs.x}}\necho {{inputs.x}}", `echo a # it's {{inputs.x}}\necho "${V}"`],
   ["echo a#{{inputs.x}} $# {{inputs.x}}", `echo a#"${V}" $# "${V}"`],
-  ["case {{inputs.x}} in {{inputs.x}}) echo {{inputs.x}};; esac", `case "${V}" in "${V}") echo "${V}";; esac`],
-  ['echo "$(case a in a) echo b;; (c) d;; esac; echo {{inputs.x}})"', `echo "$(case a in a) echo b;; (c) d;; esac; echo "${V}")"`],
-  ['echo "$(echo case a in; echo {{inputs.x}})" {{inputs.x}}', `echo "$(echo case a in; echo "${V}")" "${V}"`],
-  ["cat <<EOF\n'{{inputs.x}}' $(echo {{inputs.x}})\nEOF\necho {{inputs.x}}", `cat <<EOF\n'${V}' $(echo "${V}")\nEOF\necho "${V}"`],
-  ["cat <<-A <<B\n\t{{inputs.x}}\n\tA\n\"{{inputs.x}}\nB\necho {{inputs.x}}", `cat <<-A <<B\n\t${V}\n\tA\n"${V}\nB\necho "${V}"`],
+  [
+    "case {{inputs.x}} in {{inputs.x}}) echo {{inputs.x}};; esac",
+    `case "${V}" in "${V}") echo "${V}";; esac`,
+  ],
+  [
+    'echo "$(case a in a) echo b;; (c) d;; esac; echo {{inputs.x}})"',
+    `echo "$(case a in a) echo b;; (c) d;; esac; echo "${V}")"`,
+  ],
+  [
+    'echo "$(echo case a in; echo {{inputs.x}})" {{inputs.x}}',
+    `echo "$(echo case a in; echo "${V}")" "${V}"`,
+  ],
+  [
+    "cat <<EOF\n'{{inputs.x}}' $(echo {{inputs.x}})\nEOF\necho {{inputs.x}}",
+    `cat <<EOF\n'${V}' $(echo "${V}")\nEOF\necho "${V}"`,
+  ],
+  [
+    'cat <<-A <<B\n\t{{inputs.x}}\n\tA\n"{{inputs.x}}\nB\necho {{inputs.x}}',
+    `cat <<-A <<B\n\t${V}\n\tA\n"${V}\nB\necho "${V}"`,
+  ],
   ["cat <<'E'\nit's \"\nE\necho {{inputs.x}}", `cat <<'E'\nit's "\nE\necho "${V}"`],
   ["cat <<< {{inputs.x}}", `cat <<< "${V}"`],
   ["echo $((1 + 2)) {{inputs.x}}", `echo $((1 + 2)) "${V}"`],
@@ -50,10 +66,10 @@ for (const [written, becomes] of rows) {
 const unsafe = [
   "echo '{{inputs.x}}'",
   "echo $'{{inputs.x}}'",
-  "echo \"a\" 'b\"{{inputs.x}}\"'",
+  'echo "a" \'b"{{inputs.x}}"\'',
   "echo $(( {{inputs.x}} ))",
   "echo $(( (1 + {{inputs.x}}) * 2 ))",
-  "echo \"$((1 + {{inputs.x}}))\"",
+  'echo "$((1 + {{inputs.x}}))"',
   "echo $[ {{inputs.x}} ]",
   "(( {{inputs.x}} > 1 ))",
   "for ((i = {{inputs.x}}; i < 3; i++)); do :; done",
@@ -70,7 +86,10 @@ const unsafe = [
 
 for (const run of unsafe) {
   test(`run: ${run} is refused`, () => {
-    assert.match(problems(oneStep("shell: bash", `run: ${JSON.stringify(run)}`)).join(), /^UNSAFE_REFERENCE \d+:\d+$/);
+    assert.match(
+      problems(oneStep("shell: bash", `run: ${JSON.stringify(run)}`)).join(),
+      /^UNSAFE_REFERENCE \d+:\d+$/,
+    );
   });
 }
 
@@ -80,10 +99,13 @@ test("a template in a comment is no name that has to exist", () => {
 
 test("variables are listed once, however often they are used", () => {
   const [step] = workflow(oneStep("run: echo {{inputs.x}} {{ inputs.x }} {{inputs.y}}")).steps;
-  assert.deepEqual(step?.script.variables.map(({ name, path }) => [name, path.text]), [
-    ["WF_V_INPUTS_X", "inputs.x"],
-    ["WF_V_INPUTS_Y", "inputs.y"],
-  ]);
+  assert.deepEqual(
+    step?.script.variables.map(({ name, path }) => [name, path.text]),
+    [
+      ["WF_V_INPUTS_X", "inputs.x"],
+      ["WF_V_INPUTS_Y", "inputs.y"],
+    ],
+  );
 });
 
 // Each prints the value as one line between < and >, in every shell at hand.
@@ -105,17 +127,44 @@ for (const shell of ["sh", "bash"]) {
   test(`whatever a value is, ${shell} takes it as data`, () => {
     const scripts = contexts.map((each) => script(each, shell));
     const value = fc.oneof(
-      fc.constantFrom("$(echo hacked)", "`echo hacked`", "'; echo hacked; '", '"; echo hacked; "', "a  b", "*", "~", "$HOME", "\\", "-n", "a\nb", "é}", "#"),
-      fc.string({ unit: fc.constantFrom("'", '"', "$", "`", "\\", " ", "*", "\n", "(", ")", "{", "}", ";", "a", "é"), minLength: 1, maxLength: 12 }),
+      fc.constantFrom(
+        "$(echo hacked)",
+        "`echo hacked`",
+        "'; echo hacked; '",
+        '"; echo hacked; "',
+        "a  b",
+        "*",
+        "~",
+        "$HOME",
+        "\\",
+        "-n",
+        "a\nb",
+        "é}",
+        "#",
+      ),
+      fc.string({
+        unit: fc.constantFrom("'", '"', "$", "`", "\\", " ", "*", "\n", "(", ")", "{", "}", ";", "a", "é"),
+        minLength: 1,
+        maxLength: 12,
+      }),
     );
     fc.assert(
       fc.property(value, (text) => {
         const input = `x${text}x`;
-        const expected = ["", "", ".", ".", "", "", "", "", "", "", null].map((end) => (end === null ? "<tail>" : `<${input}${end}>`));
+        const expected = ["", "", ".", ".", "", "", "", "", "", "", null].map((end) =>
+          end === null ? "<tail>" : `<${input}${end}>`,
+        );
         const all = scripts.map((each) => `( ${each}\n)\nprintf '\\001'`).join("\n");
-        const ran = spawnSync(shell, ["-c", all], { env: { PATH: process.env.PATH, WF_V_INPUTS_X: input }, encoding: "utf8" });
+        const ran = spawnSync(shell, ["-c", all], {
+          env: { PATH: process.env.PATH, WF_V_INPUTS_X: input },
+          encoding: "utf8",
+        });
         const printed = ran.stdout.split("\u0001").slice(0, -1);
-        assert.deepEqual(printed.map((each) => each.replace(/>\n$/, ">")), expected, ran.stderr);
+        assert.deepEqual(
+          printed.map((each) => each.replace(/>\n$/, ">")),
+          expected,
+          ran.stderr,
+        );
       }),
       { numRuns: 40 },
     );
@@ -123,13 +172,40 @@ for (const shell of ["sh", "bash"]) {
 }
 
 test("no script makes the scanner fail, and what is outside of templates stays as it is", () => {
-  const piece = fc.constantFrom("{{inputs.x}}", "'", '"', "$(", "$((", "))", ")", "(", "`", "${A", ":-", "}", "<<E\n", "\nE\n", "\\", "#", " ", "\n", "case a in", "esac", "$'", "[", "]", "$");
+  const piece = fc.constantFrom(
+    "{{inputs.x}}",
+    "'",
+    '"',
+    "$(",
+    "$((",
+    "))",
+    ")",
+    "(",
+    "`",
+    "${A",
+    ":-",
+    "}",
+    "<<E\n",
+    "\nE\n",
+    "\\",
+    "#",
+    " ",
+    "\n",
+    "case a in",
+    "esac",
+    "$'",
+    "[",
+    "]",
+    "$",
+  );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 25 }), (pieces) => {
       const run = `:${pieces.join("")}`;
       const loaded = load(oneStep("shell: bash", `run: ${JSON.stringify(run)}`));
       if (!loaded.ok) {
-        assert.ok(loaded.problems.every(({ code }) => code === "UNSAFE_REFERENCE" || code === "BAD_TEMPLATE"));
+        assert.ok(
+          loaded.problems.every(({ code }) => code === "UNSAFE_REFERENCE" || code === "BAD_TEMPLATE"),
+        );
         return;
       }
       const text = loaded.workflow.steps[0]?.script.text ?? "";

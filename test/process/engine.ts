@@ -21,7 +21,9 @@ const launcher = createLauncher({
     const argv = ["/bin/sh", "-e", join(attemptDir, "script.sh")];
     launcher.prepare(launched, { attemptDir, cwd: dirname(attemptDir), argv, env });
     if (until === "open") launcher.open(launched);
-    console.log(JSON.stringify({ ...launched.identity, cookie: env.WF_ATTEMPT_ID, helper: launcher.helperPid }));
+    console.log(
+      JSON.stringify({ ...launched.identity, cookie: env.WF_ATTEMPT_ID, helper: launcher.helperPid }),
+    );
   },
   onEnd: () => console.log("ended"),
   onBroken: (why) => console.log(why),

@@ -13,7 +13,11 @@ test("the wrapper's files are the layout's", () => {
 });
 
 /** The descriptor by which `sh` reads its script varies. */
-const numbers = (list: string | null) => (list ?? "").split("\n").filter((fd) => fd !== "10").join(" ");
+const numbers = (list: string | null) =>
+  (list ?? "")
+    .split("\n")
+    .filter((fd) => fd !== "10")
+    .join(" ");
 
 for (const by of ["helper", "spawn"] as const) {
   test(`${by}: a command's output and status are in its folder, and its group is gone`, async (t) => {
@@ -129,7 +133,7 @@ for (const by of ["helper", "spawn"] as const) {
 
   test(`${by}: paths with spaces, quotes and newlines`, async (t) => {
     const rig = new Rig(t, by);
-    const odd = join(rig.dir, "it's \"a\"\n$(odd) -né");
+    const odd = join(rig.dir, 'it\'s "a"\n$(odd) -né');
     mkdirSync(join(odd, "attempt"), { recursive: true });
     writeFileSync(join(odd, "attempt", "script.sh"), "pwd; exit 5\n");
     const argv = ["/bin/sh", join(odd, "attempt", "script.sh")];

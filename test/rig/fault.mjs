@@ -115,6 +115,9 @@ function install(config) {
       depth += 1;
       try {
         result = original.apply(this, args);
+      } catch (error) {
+        if (when === "after" && config.does !== "error") act(name, what.target);
+        throw error;
       } finally {
         depth -= 1;
       }

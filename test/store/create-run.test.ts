@@ -87,6 +87,53 @@ test("a run that takes the name after the look for it is not replaced either", (
   assert.deepEqual(fs.readdirSync(runsDir), [RUN]);
 });
 
+test("whatever call fails, there is no run or a whole one", (t) => {
+  const names = ["mkdirSync", "openSync", "writeSync", "fdatasyncSync", "fsyncSync", "renameSync"] as const;
+  const real = Object.fromEntries(names.map((name) => [name, fs[name]])) as Record<
+    string,
+    (...args: unknown[]) => unknown
+  >;
+  let left = 0;
+  for (const name of names) {
+    t.mock.method(fs, name, (...args: unknown[]) => {
+      left -= 1;
+      if (left === 0) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+      return real[name]?.(...args);
+    });
+  }
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  const runsDir = tempDir(t);
+  let whole = 0;
+  for (let at = 1; ; at += 1) {
+    left = at;
+    let failed = false;
+    try {
+      createRun(runsDir, `run-${at}`, build);
+    } catch (error) {
+      assert.ok(hasCode("IO_ERROR", /ENOSPC/)(error));
+      failed = true;
+    }
+    left = 0;
+    const made = fs.readdirSync(runsDir);
+    assert.deepEqual(
+      made.filter((name) => name.startsWith(".")),
+      [],
+    );
+    if (made.includes(`run-${at}`)) {
+      assert.equal(recoverJournal(join(runsDir, `run-${at}`), build).seq, 1);
+      whole += 1;
+    }
+    if (!failed) break;
+    assert.ok(at < 100);
+  }
+  // The two calls that make the name durable, and the one that nothing disturbed.
+  assert.equal(whole, 3);
+});
+
 test("if anything fails nothing is left", (t) => {
   const runsDir = tempDir(t);
   const files = { "prompts/a": Buffer.from(""), "prompts/a/b": Buffer.from("") };

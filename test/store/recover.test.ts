@@ -133,7 +133,9 @@ test("property: whatever happens after the durable length, recovery keeps a pref
       const tail = cut ? Buffer.alloc(0) : whole.subarray(Math.min(whole.length, from + bytes.length));
       const spoiled = Buffer.concat([whole.subarray(0, from), bytes, tail]);
       fs.writeFileSync(path, spoiled);
-      const { seq, length, cut: kept } = recoverJournal(runDir, { durability: "process" });
+      const recovery = recoverOrRefuse(runDir);
+      if (recovery === null) return assert.deepEqual(fs.readFileSync(path), spoiled);
+      const { seq, length, cut: kept } = recovery;
       assert.ok(seq >= 4);
       assert.ok(length >= durableBytes);
       assert.deepEqual(fs.readFileSync(path), spoiled.subarray(0, length));
@@ -150,6 +152,16 @@ test("property: whatever happens after the durable length, recovery keeps a pref
     { numRuns: 500 },
   );
 });
+
+/** Null for a line that is whole, and that no torn write can have left: of an unknown event or epoch. */
+function recoverOrRefuse(runDir: string) {
+  try {
+    return recoverJournal(runDir, { durability: "process" });
+  } catch (error) {
+    if (hasCode("FORMAT_UNKNOWN")(error) || hasCode("RUN_DAMAGED", /nobody ever claimed/)(error)) return null;
+    throw error;
+  }
+}
 
 test("property: no change of a byte before the durable length makes a line vanish silently", (t) => {
   const { runDir, path, durableBytes } = runWith(tempDir(t), 6, 0);

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { ExitCode, type Problem } from "../../core/problem.ts";
 import { formatProblems } from "../../language/format-problem.ts";
+import type { GivenFile } from "../../language/load.ts";
 import { errnoOf, ioError } from "../../store/io-error.ts";
 import { type Args, type Command, JSON_OPTION } from "../command.ts";
 import { print, printDiagnostic, printJson } from "../output.ts";
 import { paintProblem, problemJson } from "../render/error.ts";
 import { count } from "../render/text.ts";
-import { validateFile } from "../validate-file.ts";
 
 interface Checked {
   readonly file: string;
@@ -25,15 +25,16 @@ export const command: Command = {
     ["wf validate release.yaml", "one file"],
     ["wf validate ci/*.yaml --json", "several, for a program"],
   ],
-  run(args: Args): number {
-    const checked = args.list("FILE").map(check);
+  async run(args: Args): Promise<number> {
+    const { validateFile } = await import("../validate-file.ts");
+    const checked = args.list("FILE").map((file) => check(file, validateFile));
     if (args.flag("json")) printJson(toJson(checked));
     else for (const each of checked) tell(each);
     return checked.every(({ problems }) => problems.length === 0) ? ExitCode.ok : ExitCode.usage;
   },
 };
 
-function check(file: string): Checked {
+function check(file: string, validateFile: (file: GivenFile) => Omit<Checked, "file">): Checked {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file === "-" ? 0 : file);

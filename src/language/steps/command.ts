@@ -12,12 +12,17 @@ export const command: StepReader = {
     const shell = readShell(map.entries.get("shell")?.value, reader) ?? inherited ?? DEFAULT_SHELL;
     const run = map.entries.get("run");
     if (!run) {
-      reader.problems.add("MISSING_KEY", { start: map.start, end: map.start + 1 }, `step ${common.id} has no \`run\``);
+      reader.problems.add(
+        "MISSING_KEY",
+        { start: map.start, end: map.start + 1 },
+        `step ${common.id} has no \`run\``,
+      );
       return null;
     }
     const text = reader.text(run.value, "`run`");
     if (!text) return null;
-    if (text.value.trim() === "") return reader.refuse("BAD_VALUE", text, "`run` is empty", "write the commands to run");
+    if (text.value.trim() === "")
+      return reader.refuse("BAD_VALUE", text, "`run` is empty", "write the commands to run");
     const files = common.outputs.filter((output) => output.file).map((output) => output.key);
     const view = VIEWS.step(common.index, files);
     const script = buildScript(text, shell, reader.problems, (piece) => names.path(text, piece, view));
