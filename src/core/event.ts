@@ -5,6 +5,8 @@ export type AttemptCause = "first" | "retry" | "rework" | "interrupted" | "resum
 
 export type AttemptStatus = "succeeded" | "failed" | "timed_out" | "interrupted" | "canceled" | "not_run";
 
+export type Decision = "approve" | "reject";
+
 export type RunStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "canceled";
 
 /** An output as records hold it: a JSON value, or an artifact by its path relative to the run. */
@@ -37,6 +39,8 @@ export interface AttemptRecord {
   readonly signal?: string;
   readonly error?: Failure;
   readonly outputs: Readonly<Record<string, OutputValue>>;
+  /** Gates only. */
+  readonly decision?: Decision;
   /** Sequences only: where the run goes from here. */
   readonly next?: { readonly to: string; readonly because: string };
 }
@@ -72,6 +76,16 @@ export interface EffectiveLimits {
   /** Milliseconds. */
   readonly run_timeout_ms?: number;
   readonly max_parallel?: number;
+  readonly max_tokens?: number;
+  readonly max_cost_usd?: number;
+  /** Raised limits of single steps. */
+  readonly steps?: Readonly<Record<string, { readonly max_tokens?: number; readonly max_cost_usd?: number }>>;
+}
+
+/** What an agent used in one attempt, beyond what the session had used before; null: the client did not say. */
+export interface Usage {
+  readonly tokens: number | null;
+  readonly costUsd: number | null;
 }
 
 export interface RunOptions {
@@ -131,7 +145,26 @@ export type RunEvent =
         readonly endedAt: string;
         readonly stdoutBytes: number;
         readonly stderrBytes: number;
+        /** Agents only. */
+        readonly usage?: Usage;
+        /** The client said when its limit ends: not before this is a further attempt of use. */
+        readonly retryAt?: string;
       };
+    }
+  | {
+      readonly event: "decision";
+      readonly step: string;
+      readonly attempt: number;
+      readonly decision: Decision;
+      readonly comment: string;
+      /** Of what was shown. */
+      readonly digest: string;
+      readonly volatile: { readonly by: string };
+    }
+  | {
+      readonly event: "finally_started";
+      readonly status: "succeeded" | "failed" | "canceled";
+      readonly reason?: RunReason;
     }
   | {
       readonly event: "transition";
@@ -148,11 +181,16 @@ export type RunEvent =
       readonly because: string;
       readonly volatile: { readonly notBefore: string };
     }
-  | { readonly event: "run_waiting"; readonly reason: RunReason }
+  | {
+      readonly event: "run_waiting";
+      readonly reason: RunReason;
+      /** RATE_LIMIT: when it is worth to go on. */
+      readonly volatile?: { readonly until: string };
+    }
   | {
       readonly event: "request_taken";
       readonly file: string;
-      readonly request: "cancel";
+      readonly request: "cancel" | "decide";
       readonly because: string;
     }
   | { readonly event: "request_refused"; readonly file: string; readonly because: string }
@@ -177,7 +215,14 @@ export type RunEvent =
       readonly outputs: Readonly<Record<string, Json>>;
     };
 
-export type TransitionCode = "NEXT_IN_FILE" | "NEXT_KEY" | "LAST_STEP" | "SKIPPED" | "ALLOWED_FAILURE";
+export type TransitionCode =
+  | "NEXT_IN_FILE"
+  | "NEXT_KEY"
+  | "LAST_STEP"
+  | "SKIPPED"
+  | "ALLOWED_FAILURE"
+  | "APPROVED"
+  | "REJECTED";
 
 /** A line of the journal: the volatile head, then the event. */
 export type JournalLine = {

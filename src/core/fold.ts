@@ -1,13 +1,16 @@
-import type { AttemptRecord, JournalLine, RunStatus } from "./event.ts";
+import type { AttemptRecord, Failure, JournalLine, RunStatus, TransitionCode, Usage } from "./event.ts";
 import { mayRetry, retryDelay } from "./retry.ts";
 import {
+  drivenMs,
   initialState,
+  isFinally,
   isPassed,
   nodeAt,
   nodeOf,
   type RunState,
   type StepNode,
   type StepState,
+  type UsageTotal,
 } from "./state.ts";
 import type { Workflow } from "./workflow.ts";
 
@@ -41,21 +44,16 @@ export function fold(state: RunState, line: JournalLine): void {
     case "engine_started":
       startEngine(state, line, at);
       break;
-    case "attempt_started": {
-      const node = nodeOf(state, line.step);
-      node.attempts = Math.max(node.attempts, line.attempt);
-      state.iterations += 1;
-      setState(state, node, {
-        status: "running",
-        attempt: line.attempt,
-        cause: line.cause,
-        startedAt: at,
-        process: line.volatile ? { ...state.engine, ...line.volatile.process } : null,
-      });
+    case "attempt_started":
+      startAttempt(state, line, at);
       break;
-    }
     case "attempt_ended":
-      endAttempt(state, line.record);
+      addUsage(state, line.record.step, line.volatile.usage);
+      endAttempt(
+        state,
+        line.record,
+        line.volatile.retryAt === undefined ? null : Date.parse(line.volatile.retryAt),
+      );
       break;
     case "retry_scheduled": {
       const node = nodeOf(state, line.step);
@@ -70,7 +68,11 @@ export function fold(state: RunState, line: JournalLine): void {
       break;
     }
     case "transition":
-      moveTo(state, line.from, line.to);
+      moveTo(state, line.from, line.to, line.because.code);
+      break;
+    case "finally_started":
+      state.ending = { status: line.status, ...(line.reason && { reason: line.reason }) };
+      state.cancel = null;
       break;
     case "run_waiting":
       setStatus(state, "waiting");
@@ -79,7 +81,7 @@ export function fold(state: RunState, line: JournalLine): void {
       break;
     case "request_taken":
       state.requests.add(line.file);
-      state.cancel = { because: line.because };
+      if (line.request === "cancel") state.cancel = { because: line.because };
       break;
     case "request_refused":
       state.requests.add(line.file);
@@ -90,8 +92,10 @@ export function fold(state: RunState, line: JournalLine): void {
       state.outputs = line.outputs;
       state.endedAt = line.at;
       state.cancel = null;
+      state.ending = null;
       closeEpoch(state, at);
       break;
+    case "decision":
     case "attempt_adopted":
     case "definition_changed":
     case "input_changed":
@@ -101,7 +105,20 @@ export function fold(state: RunState, line: JournalLine): void {
     default:
       line satisfies never;
   }
-  if (state.epochBegan !== null) state.lastEventAt = at;
+  if (state.epochBegan === null) return;
+  state.lastEventAt = at;
+  countPerson(state, at);
+}
+
+/** Time in which an engine stays and waits for nothing but a person is taken out of what it drove. */
+function countPerson(state: RunState, at: number): void {
+  const others = state.running.size + state.retrying.size + state.due.size;
+  const onlyPerson = state.waiting.size > 0 && others === 0;
+  if (onlyPerson) state.personSince ??= at;
+  else if (state.personSince !== null) {
+    state.drivenBefore -= Math.max(0, at - state.personSince);
+    state.personSince = null;
+  }
 }
 
 const ALLOWED: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
@@ -133,6 +150,7 @@ function startEngine(state: RunState, line: JournalLine & { event: "engine_start
   state.limits = { ...state.limits, ...line.limits };
   if (line.from !== undefined) redoFrom(state, line.from);
   if (was === "failed" || was === "canceled" || was === "waiting") reopen(state, was);
+  countPerson(state, at);
   clampTimes(state, at);
 }
 
@@ -140,7 +158,8 @@ function startEngine(state: RunState, line: JournalLine & { event: "engine_start
 function clampTimes(state: RunState, at: number): void {
   for (const index of state.retrying) {
     const node = nodeAt(state, index);
-    if (node.state.status !== "retrying" || node.state.notBefore === null) continue;
+    if (node.state.status !== "retrying" || node.state.notBefore === null || node.state.retryAt !== null)
+      continue;
     const latest = at + retryDelay(node.step.retry, node.failures);
     if (node.state.notBefore > latest) node.state = { ...node.state, notBefore: latest };
   }
@@ -153,12 +172,16 @@ function clampTimes(state: RunState, at: number): void {
 
 /** New attempts of what failed or was canceled; after a pause only of what was canceled. */
 function reopen(state: RunState, was: "failed" | "canceled" | "waiting"): void {
-  if (state.cursor === "fail" && state.cameFrom !== null) {
+  if (typeof state.cursor !== "number" && state.cameFrom !== null && was !== "waiting") {
     state.cursor = state.cameFrom;
     enter(state, nodeAt(state, state.cameFrom), "resume");
   }
   for (const node of state.steps) {
     const { status } = node.state;
+    if (isFinally(state, node.step.index) && was !== "waiting") {
+      enter(state, node, "resume");
+      continue;
+    }
     const failed = status === "failed" && !node.state.allowed && was !== "waiting";
     if (failed || status === "canceled") enter(state, node, "resume");
   }
@@ -169,7 +192,7 @@ function reopen(state: RunState, was: "failed" | "canceled" | "waiting"): void {
 function redoFrom(state: RunState, from: string): void {
   const first = nodeOf(state, from).step.index;
   if (state.workflow.shape === "sequence") {
-    for (const node of state.steps.slice(first)) enter(state, node, "redo");
+    for (const node of state.steps.slice(first, state.workflow.mainSteps)) enter(state, node, "redo");
     state.due.clear();
     state.due.add(first);
     state.cursor = first;
@@ -195,85 +218,147 @@ export function descendants(state: Pick<RunState, "dependents">, first: number):
 function enter(state: RunState, node: StepNode, cause: "resume" | "redo" | "rework"): void {
   node.failures = 0;
   node.outputs = {};
+  node.decision = null;
+  node.sentBackBy = null;
   setState(state, node, { status: "pending", cause: node.attempts === 0 ? "first" : cause });
 }
 
-function endAttempt(state: RunState, record: AttemptRecord): void {
+function startAttempt(state: RunState, line: JournalLine & { event: "attempt_started" }, at: number): void {
+  const node = nodeOf(state, line.step);
+  const { attempt, cause } = line;
+  node.attempts = Math.max(node.attempts, attempt);
+  if (!isFinally(state, node.step.index)) state.iterations += 1;
+  if (node.step.type === "approval") {
+    setState(state, node, { status: "waiting", attempt, cause, startedAt: at });
+    return;
+  }
+  const process = line.volatile ? { ...state.engine, ...line.volatile.process } : null;
+  setState(state, node, { status: "running", attempt, cause, startedAt: at, process });
+}
+
+function addUsage(state: RunState, step: string, usage: Usage | undefined): void {
+  if (!usage) return;
+  const node = nodeOf(state, step);
+  const add = (total: UsageTotal): UsageTotal => ({
+    tokens: total.tokens + (usage.tokens ?? 0),
+    costUsd: total.costUsd + (usage.costUsd ?? 0),
+    unknown: total.unknown + (usage.tokens === null ? 1 : 0),
+  });
+  node.usage = add(node.usage);
+  state.usage = add(state.usage);
+}
+
+function endAttempt(state: RunState, record: AttemptRecord, retryAt: number | null): void {
   const node = nodeOf(state, record.step);
-  if (node.state.status !== "running" || node.state.attempt !== record.attempt) {
+  const at = node.state;
+  if ((at.status !== "running" && at.status !== "waiting") || at.attempt !== record.attempt) {
     throw new Error(`attempt ${record.attempt} of ${record.step} ended without having started`);
   }
   const { attempt } = record;
-  const cause = node.state.cause;
+  const uncount = () => {
+    if (!isFinally(state, node.step.index)) state.iterations -= 1;
+  };
   switch (record.status) {
     case "succeeded":
-      node.outputs = record.outputs;
-      setState(state, node, { status: "succeeded", attempt });
+      succeed(state, node, record);
       break;
     case "failed":
     case "timed_out": {
       node.failures += 1;
       const failure = record.error ?? { code: "EXIT_STATUS", message: "it failed" };
       if (mayRetry(node.step.retry, node.failures, failure.code)) {
-        setState(state, node, { status: "retrying", attempt, failure, notBefore: null });
+        setState(state, node, { status: "retrying", attempt, failure, retryAt, notBefore: null });
       } else fail(state, node, attempt, failure);
       break;
     }
     case "interrupted":
-      state.iterations -= 1;
+      uncount();
       if (node.step.onInterrupt === "fail") {
         fail(state, node, attempt, record.error ?? { code: "INTERRUPTED", message: "it was interrupted" });
       } else setState(state, node, { status: "pending", cause: "interrupted" });
       break;
     case "not_run":
-      state.iterations -= 1;
-      setState(state, node, { status: "pending", cause });
+      uncount();
+      setState(state, node, { status: "pending", cause: at.cause });
       break;
     case "canceled":
-      state.iterations -= 1;
-      setState(state, node, { status: "canceled", attempt });
+      uncount();
+      if (record.error?.code === "STALE") setState(state, node, { status: "pending", cause: "stale" });
+      else setState(state, node, { status: "canceled", attempt });
       break;
     default:
       record.status satisfies never;
   }
 }
 
-function fail(
-  state: RunState,
-  node: StepNode,
-  attempt: number,
-  failure: AttemptRecord["error"] & object,
-): void {
+/** A rejection without a target is the step's failure; in a graph a target ends the run. */
+function succeed(state: RunState, node: StepNode, record: AttemptRecord): void {
+  const { attempt, decision } = record;
+  const { gate, index } = node.step;
+  node.decision = decision ?? null;
+  if (Object.keys(record.outputs).length > 0) node.produced = record.outputs;
+  if (gate && decision === "reject" && !gate.onReject) {
+    fail(state, node, attempt, rejected(node, record));
+    node.outputs = record.outputs;
+    return;
+  }
+  node.outputs = record.outputs;
+  setState(state, node, { status: "succeeded", attempt });
+  const target =
+    decision === "reject" ? gate?.onReject : decision === "approve" ? gate?.onApprove : undefined;
+  if (state.workflow.shape === "graph" && target && target.to !== "step" && !isFinally(state, index)) {
+    state.cursor = target.to;
+    state.cameFrom = index;
+  }
+}
+
+function rejected(node: StepNode, record: AttemptRecord): Failure {
+  const feedback = record.outputs.feedback;
+  const why =
+    feedback && "value" in feedback && typeof feedback.value === "string" ? `: ${feedback.value}` : "";
+  return {
+    code: "REJECTED",
+    message: `it was rejected${why}`,
+    hint: `${node.step.id} has no on_reject; wf resume asks again`,
+  };
+}
+
+function fail(state: RunState, node: StepNode, attempt: number, failure: Failure): void {
   node.outputs = {};
   const allowed = node.step.allowFailure;
   setState(state, node, { status: "failed", attempt, failure, allowed });
-  if (!allowed) state.rootCause ??= node.step.index;
+  if (!allowed && !isFinally(state, node.step.index)) state.rootCause ??= node.step.index;
 }
 
-function moveTo(state: RunState, from: string, to: string): void {
-  state.cameFrom = nodeOf(state, from).step.index;
+function moveTo(state: RunState, from: string, to: string, code: TransitionCode): void {
+  const source = nodeOf(state, from).step.index;
+  state.cameFrom = source;
   const index = state.indexOf.get(to);
-  if (index === undefined) {
+  if (index === undefined || isFinally(state, index)) {
     state.cursor = to === "fail" ? "fail" : "done";
     return;
   }
   state.cursor = index;
-  enter(state, nodeAt(state, index), "rework");
+  const node = nodeAt(state, index);
+  enter(state, node, "rework");
+  node.sentBackBy = code === "REJECTED" ? source : null;
 }
 
 /** The one place where a step changes, so that the sets always agree with the steps. */
 function setState(state: RunState, node: StepNode, to: StepState): void {
   const index = node.step.index;
-  const from = node.state;
-  const before = isPassed(from);
+  const before = isPassed(node.state);
   const after = isPassed(to);
   node.state = to;
+  mark(state.running, index, to.status === "running");
+  mark(state.waiting, index, to.status === "waiting");
+  mark(state.retrying, index, to.status === "retrying");
+  // `finally` steps are neither due nor failed: they come in their own order, after all that counts.
+  if (isFinally(state, index)) return;
   if (before !== after) {
     state.passed += after ? 1 : -1;
     if (state.workflow.shape === "graph") meet(state, index, after ? -1 : 1);
   }
-  mark(state.running, index, to.status === "running");
-  mark(state.retrying, index, to.status === "retrying");
   mark(state.failed, index, to.status === "failed" && !to.allowed);
   const reached = state.workflow.shape === "sequence" ? state.cursor === index : node.unmet === 0;
   mark(state.due, index, to.status === "pending" && reached);
@@ -293,8 +378,9 @@ function mark(set: RunState["due"], index: number, member: boolean): void {
 }
 
 function closeEpoch(state: RunState, at: number): void {
-  if (state.epochBegan !== null) state.drivenBefore += Math.max(0, at - state.epochBegan);
+  state.drivenBefore = drivenMs(state, at);
   state.epochBegan = null;
+  state.personSince = null;
 }
 
 function unexpected(line: JournalLine, node: StepNode): Error {

@@ -1,5 +1,6 @@
 import type {
   AttemptCause,
+  Decision,
   EffectiveLimits,
   Failure,
   OutputValue,
@@ -18,8 +19,11 @@ import type { Step, Workflow } from "./workflow.ts";
  *                        step_skipped
  *             ┌───────────────────────────────▶ skipped
  *             │
+ *             │      attempt_started (approval)
+ *             ├───────────────────▶ waiting ──attempt_ended──▶ succeeded, failed, canceled, pending (stale)
+ *             │
  *          pending ──attempt_started──▶ running ──attempt_ended──▶ succeeded
- *             ▲                          ▲  │ │ └──────────────────▶ failed     (no retry left)
+ *             ▲                          ▲  │ │ └──────────────────▶ failed     (no retry left, or rejected)
  *             │   attempt_started        │  │ └────────────────────▶ canceled
  *             │                          │  └──▶ retrying ─ ─ ┐ retry_scheduled sets its time
  *             │                          └──────────┴ ─ ─ ─ ─ ┘
@@ -36,10 +40,19 @@ export type StepState =
       /** Null if it fails before a process is needed. */
       readonly process: ProcessIdentity | null;
     }
+  /** An open gate: a person has to decide. */
+  | {
+      readonly status: "waiting";
+      readonly attempt: number;
+      readonly cause: AttemptCause;
+      readonly startedAt: number;
+    }
   | {
       readonly status: "retrying";
       readonly attempt: number;
       readonly failure: Failure;
+      /** When the failure said that a further attempt may be of use; milliseconds since 1970. */
+      readonly retryAt: number | null;
       /** Milliseconds since 1970; null until the retry is scheduled. */
       readonly notBefore: number | null;
     }
@@ -62,11 +75,31 @@ export interface StepNode {
   failures: number;
   /** Of the newest attempt that succeeded since the step was last entered. */
   outputs: Readonly<Record<string, OutputValue>>;
+  /** Of the newest attempt that had any, whatever came after: what `state.*` shows to prompts. */
+  produced: Readonly<Record<string, OutputValue>>;
+  /** Gates: the newest decision since the step was last entered. */
+  decision: Decision | null;
+  /** Sequences: the gate whose rejection led here. */
+  sentBackBy: number | null;
+  usage: UsageTotal;
   /** Graphs: needs that are not met yet. */
   unmet: number;
 }
 
-/** Where a sequence is: at a step, or at one of its two ends. */
+/** What agents have used so far; `unknown` counts the attempts whose client did not say. */
+export interface UsageTotal {
+  readonly tokens: number;
+  readonly costUsd: number;
+  readonly unknown: number;
+}
+
+/** How a run ends, once its `finally` steps have run. */
+export interface Ending {
+  readonly status: "succeeded" | "failed" | "canceled";
+  readonly reason?: RunReason;
+}
+
+/** Where a sequence is: at a step, or at one of its two ends. A graph is at one of them if a gate sent it there. */
 export type Cursor = number | "done" | "fail";
 
 /**
@@ -98,13 +131,17 @@ export interface RunState {
   /** Pending, and everything they need is met. */
   readonly due: IndexSet;
   readonly running: IndexSet;
+  readonly waiting: IndexSet;
   readonly retrying: IndexSet;
   /** Failed for good, not allowed to. */
   readonly failed: IndexSet;
-  /** Succeeded, skipped, or failed and allowed to. */
+  /** Succeeded, skipped, or failed and allowed to; `finally` steps not counted. */
   passed: number;
   /** The first step that failed for good since the run was last started. */
   rootCause: number | null;
+  /** Set while `finally` steps run. */
+  ending: Ending | null;
+  usage: UsageTotal;
   /** A cancel request that was taken. */
   cancel: { readonly because: string } | null;
   /** Files in `control/` that were taken or refused. */
@@ -124,8 +161,12 @@ export interface RunState {
   /** Time driven by earlier engines, and when the present one began; milliseconds. */
   drivenBefore: number;
   epochBegan: number | null;
+  /** Since when nothing but a person is waited for, while an engine stays; that time does not count. */
+  personSince: number | null;
   lastEventAt: number;
 }
+
+const NO_USAGE: UsageTotal = { tokens: 0, costUsd: 0, unknown: 0 };
 
 export function initialState(workflow: Workflow): RunState {
   const steps = workflow.steps.map(
@@ -135,6 +176,10 @@ export function initialState(workflow: Workflow): RunState {
       attempts: 0,
       failures: 0,
       outputs: {},
+      produced: {},
+      decision: null,
+      sentBackBy: null,
+      usage: NO_USAGE,
       unmet: step.needs.length,
     }),
   );
@@ -142,7 +187,9 @@ export function initialState(workflow: Workflow): RunState {
   for (const { step } of steps) for (const need of step.needs) dependents[need]?.push(step.index);
   const due = new IndexSet(steps.length);
   if (workflow.shape === "sequence") due.add(0);
-  else for (const node of steps) if (node.unmet === 0) due.add(node.step.index);
+  else
+    for (const { step, unmet } of steps)
+      if (unmet === 0 && step.index < workflow.mainSteps) due.add(step.index);
   return {
     workflow,
     steps,
@@ -161,10 +208,13 @@ export function initialState(workflow: Workflow): RunState {
     cameFrom: null,
     due,
     running: new IndexSet(steps.length),
+    waiting: new IndexSet(steps.length),
     retrying: new IndexSet(steps.length),
     failed: new IndexSet(steps.length),
     passed: 0,
     rootCause: null,
+    ending: null,
+    usage: NO_USAGE,
     cancel: null,
     requests: new Set(),
     seq: 0,
@@ -179,6 +229,7 @@ export function initialState(workflow: Workflow): RunState {
     endedAt: null,
     drivenBefore: 0,
     epochBegan: null,
+    personSince: null,
     lastEventAt: 0,
   };
 }
@@ -206,7 +257,12 @@ export function isPassed(state: StepState): state is PassedState {
   );
 }
 
-/** Milliseconds that engines have driven the run; time in which nobody did does not count. */
+export function isFinally(state: RunState, index: number): boolean {
+  return index >= state.workflow.mainSteps;
+}
+
+/** Milliseconds that engines have driven the run; time in which nobody did, or a person was awaited, does not count. */
 export function drivenMs(state: RunState, now: number): number {
-  return state.drivenBefore + (state.epochBegan === null ? 0 : Math.max(0, now - state.epochBegan));
+  if (state.epochBegan === null) return state.drivenBefore;
+  return state.drivenBefore + Math.max(0, (state.personSince ?? now) - state.epochBegan);
 }

@@ -18,7 +18,10 @@ export interface Workflow {
   readonly onFailure: "stop" | "continue";
   /** Sources of regular expressions, applied by the canonical form. */
   readonly redact: readonly string[];
+  /** The steps in file order, then those of `finally`. */
   readonly steps: readonly Step[];
+  /** How many of `steps` come before `finally`. */
+  readonly mainSteps: number;
   readonly outputs: Readonly<Record<string, Template>>;
 }
 
@@ -30,6 +33,8 @@ export interface InputDeclaration {
   /** Absent: no default. */
   readonly default?: Json;
   readonly optional: boolean;
+  /** Never on disk; supplied at each start and resume. */
+  readonly secret: boolean;
 }
 
 export interface Limits {
@@ -38,10 +43,16 @@ export interface Limits {
   readonly runTimeoutMs?: number;
   /** Absent: the number of CPUs. */
   readonly maxParallel?: number;
+  readonly budget: Budget;
 }
 
-/** The one kind of step this version runs; more join this union. */
-export type Step = CommandStep;
+/** What agents may use; absent: no limit. */
+export interface Budget {
+  readonly maxTokens?: number;
+  readonly maxCostUsd?: number;
+}
+
+export type Step = CommandStep | AgentStep | ApprovalStep;
 
 export interface StepCommon {
   readonly id: string;
@@ -65,6 +76,18 @@ export interface StepCommon {
   readonly allowFailure: boolean;
   /** Sequences only: where to go after success; absent: the following step. */
   readonly next?: Target;
+  /** Present if the step ends in a decision. */
+  readonly gate?: Gate;
+  /** No output for so long ends the attempt; absent: no such limit. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** A step with a decision. In a graph the targets are `done` and `fail` only. */
+export interface Gate {
+  /** Absent: goes on as any step. */
+  readonly onApprove?: Target;
+  /** Absent: a rejection fails the run. */
+  readonly onReject?: Target;
 }
 
 export interface CommandStep extends StepCommon {
@@ -72,6 +95,47 @@ export interface CommandStep extends StepCommon {
   /** Program and arguments that are given the script's path, such as `["sh", "-e"]`. */
   readonly shell: readonly string[];
   readonly script: Script;
+}
+
+/** A call of an agent's CLI with a rendered prompt. An `agent_review` is a gate. */
+export interface AgentStep extends StepCommon {
+  readonly type: "agent_task" | "agent_review";
+  readonly agent: Agent;
+  readonly prompt: Template;
+  /** The file the prompt came from, relative to the workflow file; the run has a copy under `prompts/`. */
+  readonly promptFile?: string;
+  readonly budget: Budget;
+}
+
+export interface Agent {
+  /** The name in `agents`. */
+  readonly name: string;
+  readonly provider: Provider;
+  /** As the client takes it; absent: the client's default. */
+  readonly model?: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, Template>>;
+  readonly permissions: "read" | "write" | "full";
+}
+
+export type Provider =
+  | { readonly kind: "claude" | "codex" | "gemini" }
+  | {
+      readonly kind: "custom";
+      readonly name: string;
+      /** Program and arguments; it is given the prompt on its standard input. */
+      readonly command: readonly string[];
+      readonly output: "text" | "json" | "jsonl";
+      /** Paths into the (last) JSON object, such as `result` or `usage.total_tokens`. */
+      readonly fields: Readonly<
+        Partial<Record<"text" | "error" | "tokens" | "cost_usd" | "session", string>>
+      >;
+    };
+
+/** A person's decision. */
+export interface ApprovalStep extends StepCommon {
+  readonly type: "approval";
+  readonly message: Template;
 }
 
 /** Shell text in which each template has become a reference to a variable. */
