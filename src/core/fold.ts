@@ -77,6 +77,7 @@ export function fold(state: RunState, line: JournalLine): void {
     case "run_waiting":
       setStatus(state, "waiting");
       state.reason = line.reason;
+      state.waitingUntil = line.volatile?.until ?? null;
       closeEpoch(state, at);
       break;
     case "request_taken":
@@ -142,6 +143,7 @@ function startEngine(state: RunState, line: JournalLine & { event: "engine_start
   state.epochBegan = at;
   state.startedAt ??= line.at;
   state.endedAt = null;
+  state.waitingUntil = null;
   state.reason = null;
   state.outputs = {};
   state.project = line.volatile.project;

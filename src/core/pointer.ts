@@ -17,28 +17,37 @@ export function pointerOf(state: RunState): PointerEntry[] {
   };
   if (state.status === "failed" || state.status === "canceled" || state.status === "waiting") {
     for (const index of resumable(state)) {
-      add(index, state.retrying.has(index) ? "retrying" : "due");
+      add(index, state.waiting.has(index) ? "waiting" : state.retrying.has(index) ? "retrying" : "due");
       if (active.length === MAX_ENTRIES) break;
     }
     return active;
   }
+  const busy = state.running.size + state.retrying.size + state.waiting.size;
   for (const node of state.steps) {
-    if (state.running.size + state.retrying.size === active.length || active.length === MAX_ENTRIES) break;
-    if (state.running.has(node.step.index)) add(node.step.index, "running");
-    else if (state.retrying.has(node.step.index)) add(node.step.index, "retrying");
+    if (active.length === busy || active.length === MAX_ENTRIES) break;
+    const { index } = node.step;
+    if (state.running.has(index)) add(index, "running");
+    else if (state.waiting.has(index)) add(index, "waiting");
+    else if (state.retrying.has(index)) add(index, "retrying");
   }
-  const first = state.due.next();
+  const first = state.ending ? nextFinally(state) : state.due.next();
   const next = first >= 0 ? first : afterCursor(state);
   if (active.length === 0 && next !== null) add(next, "due");
   return active;
 }
 
+/** The `finally` step that comes next, or -1. */
+function nextFinally(state: RunState): number {
+  const rest = state.steps.slice(state.workflow.mainSteps);
+  return rest.find(({ state: { status } }) => status === "pending")?.step.index ?? -1;
+}
+
 /** Between the end of a step and the transition: the step that the sequence is about to go to. */
 function afterCursor(state: RunState): number | null {
-  if (state.workflow.shape !== "sequence" || typeof state.cursor !== "number") return null;
-  const { state: at } = nodeAt(state, state.cursor);
+  if (state.workflow.shape !== "sequence" || typeof state.cursor !== "number" || state.ending) return null;
+  const { state: at, decision } = nodeAt(state, state.cursor);
   if (!isPassed(at)) return null;
-  return state.indexOf.get(successor(state, state.cursor, at.status).to) ?? null;
+  return state.indexOf.get(successor(state, state.cursor, at.status, decision).to) ?? null;
 }
 
 /** What `resume` would start first: canceled, failed, due and retrying steps, in file order. */
@@ -47,8 +56,8 @@ function* resumable(state: RunState): Generator<number> {
   for (const node of state.steps) {
     const { index } = node.step;
     const failed = state.failed.has(index) && !waiting;
-    if (failed || node.state.status === "canceled" || state.due.has(index) || state.retrying.has(index))
-      yield index;
+    const open = state.due.has(index) || state.retrying.has(index) || state.waiting.has(index);
+    if (failed || node.state.status === "canceled" || open) yield index;
   }
   if (state.cursor === "fail" && state.cameFrom !== null) yield state.cameFrom;
 }
@@ -63,6 +72,7 @@ export function describeNext(state: RunState): string {
     case "failed":
     case "canceled":
     case "waiting":
+      if (first?.state === "waiting") return `wf approve or wf reject decides ${first.step}${more}`;
       return first
         ? `wf resume starts attempt ${first.attempt} of ${first.step}${more}`
         : "wf resume goes on";
@@ -71,6 +81,7 @@ export function describeNext(state: RunState): string {
       if (!first) return "end the run";
       if (first.state === "running")
         return `wait for attempt ${first.attempt} of ${first.step} to end${more}`;
+      if (first.state === "waiting") return `wf approve or wf reject decides ${first.step}${more}`;
       if (first.state === "retrying") return `retry ${first.step} after attempt ${first.attempt}${more}`;
       return `start attempt ${first.attempt} of ${first.step}${more}`;
     default:

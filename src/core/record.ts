@@ -1,4 +1,4 @@
-import type { OutputValue, RunOptions, RunReason, RunStatus } from "./event.ts";
+import type { Decision, OutputValue, RunOptions, RunReason, RunStatus } from "./event.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { describeNext, pointerOf } from "./pointer.ts";
 import { isPassed, type RunState, type StepNode } from "./state.ts";
@@ -23,6 +23,8 @@ export interface StepRecord {
   readonly allowed?: true;
   /** Skipped: why. */
   readonly because?: string;
+  /** Gates: the newest decision. */
+  readonly decision?: Decision;
   readonly outputs?: Readonly<Record<string, OutputValue>>;
 }
 
@@ -61,6 +63,10 @@ export interface RunRecord {
     /** Durable length of the journal when this was written. */
     readonly journalBytes: number;
     readonly project: string;
+    /** Agents only: what they have used; `unknown` counts the attempts of which nobody knows. */
+    readonly usage?: { readonly tokens: number; readonly costUsd: number; readonly unknown: number };
+    /** RATE_LIMIT: when it is worth to go on. */
+    readonly waitingUntil?: string;
     readonly git?: { readonly commit: string; readonly dirty: boolean };
   };
 }
@@ -89,12 +95,14 @@ export function toRecord(state: RunState, journalBytes: number): RunRecord {
       seq: state.seq,
       journalBytes,
       project: state.project,
+      ...(state.usage.tokens + state.usage.costUsd + state.usage.unknown > 0 && { usage: state.usage }),
+      ...(state.waitingUntil !== null && { waitingUntil: state.waitingUntil }),
       ...(state.git && { git: state.git }),
     },
   };
 }
 
-function stepRecord({ state, attempts, outputs }: StepNode): StepRecord {
+function stepRecord({ state, attempts, outputs, decision }: StepNode): StepRecord {
   const { status } = state;
   return {
     status,
@@ -104,6 +112,7 @@ function stepRecord({ state, attempts, outputs }: StepNode): StepRecord {
     }),
     ...(status === "failed" && isPassed(state) && { allowed: true as const }),
     ...(status === "skipped" && { because: state.because }),
+    ...(decision !== null && { decision }),
     ...(Object.keys(outputs).length > 0 && { outputs }),
   };
 }

@@ -7,6 +7,12 @@ const NEVER_RETRIED: ReadonlySet<string> = new Set([
   "SHELL_NOT_FOUND",
   "CWD_NOT_FOUND",
   "INTERRUPTED",
+  "SECRET_IN_OUTPUT",
+  "AGENT_DENIED",
+  "AGENT_AUTH",
+  "AGENT_TURN_LIMIT",
+  "AGENT_BUDGET",
+  "AGENT_CANCELED",
 ]);
 
 /** `failures`: how many attempts have failed since the step was entered, this one included. */

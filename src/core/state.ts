@@ -158,6 +158,8 @@ export interface RunState {
   startedAt: string | null;
   updatedAt: string | null;
   endedAt: string | null;
+  /** RATE_LIMIT: when it is worth to go on. */
+  waitingUntil: string | null;
   /** Time driven by earlier engines, and when the present one began; milliseconds. */
   drivenBefore: number;
   epochBegan: number | null;
@@ -227,6 +229,7 @@ export function initialState(workflow: Workflow): RunState {
     startedAt: null,
     updatedAt: null,
     endedAt: null,
+    waitingUntil: null,
     drivenBefore: 0,
     epochBegan: null,
     personSince: null,
