@@ -9,8 +9,10 @@ import { renderTemplate, TemplateError } from "../core/template.ts";
 import { readExit, watch } from "../process/adopt.ts";
 import type { LaunchedProcess, Launcher } from "../process/launcher.ts";
 import type { Stopper } from "../process/stop.ts";
-import { PreparationError, type PreparedCommand, prepareCommand } from "../steps/command.ts";
+import { prepareAgent } from "../steps/agent.ts";
+import { prepareCommand } from "../steps/command.ts";
 import { type Environment, newCookie } from "../steps/environment.ts";
+import { type AttemptContext, PreparationError, type Prepared } from "../steps/prepare.ts";
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
@@ -122,9 +124,9 @@ export class Performer {
       return;
     }
     const cookie = newCookie(state.runId, node.step.id, attempt, outerCookie);
-    let command: PreparedCommand;
+    let command: Prepared;
     try {
-      command = prepareCommand(state, places, node, attempt, environment, cookie);
+      command = prepare({ state, places, node, step: node.step, attempt, dir, base: environment, cookie });
     } catch (error) {
       if (!(error instanceof PreparationError)) throw error;
       this.#failAtOnce(node, attempt, cause, error.failure);
@@ -149,7 +151,7 @@ export class Performer {
     node: StepNode,
     attempt: number,
     launched: LaunchedProcess,
-    command: PreparedCommand,
+    command: Prepared,
     cookie: string,
   ): void {
     const { session, launcher } = this.#parts;
@@ -165,8 +167,8 @@ export class Performer {
       unwatch: () => undefined,
     });
     this.#bySlot.set(launched.slot, node.step.index);
-    const argv = [...command.shell, join(dir, ATTEMPT_FILES.script)];
-    launcher.prepare(launched, { attemptDir: dir, cwd: command.cwd, argv, env: command.env });
+    const { cwd, argv, env, stdin } = command;
+    launcher.prepare(launched, { attemptDir: dir, cwd, argv, env, ...(stdin !== undefined && { stdin }) });
     session.afterCommit(() => launcher.open(launched));
   }
 
@@ -228,7 +230,7 @@ export class Performer {
 }
 
 /** A folder of this number that the journal does not know can not have run: its place is taken. */
-function makeAttempt(dir: string, command: PreparedCommand, work: string | null): void {
+function makeAttempt(dir: string, command: Prepared, work: string | null): void {
   try {
     mkdirSync(dir);
   } catch (error) {
@@ -238,9 +240,25 @@ function makeAttempt(dir: string, command: PreparedCommand, work: string | null)
     else mkdirSync(dirname(dir), { recursive: true });
     mkdirSync(dir);
   }
-  writeFileSync(join(dir, ATTEMPT_FILES.script), command.script);
   for (const folder of command.folders) mkdirSync(folder, { recursive: true });
   if (work !== null) mkdirSync(work, { recursive: true });
-  if (command.values.size > 0) mkdirSync(join(dir, ATTEMPT_FILES.values));
-  for (const [name, value] of command.values) writeFileSync(join(dir, ATTEMPT_FILES.values, name), value);
+  for (const [path, text] of command.files) {
+    if (path.includes("/")) mkdirSync(dirname(join(dir, path)), { recursive: true });
+    writeFileSync(join(dir, path), text);
+  }
+}
+
+function prepare(context: AttemptContext): Prepared {
+  const { step } = context;
+  switch (step.type) {
+    case "command":
+      return prepareCommand({ ...context, step });
+    case "agent_task":
+    case "agent_review":
+      return prepareAgent({ ...context, step });
+    case "approval":
+      throw new Error("an approval has no process");
+    default:
+      return step satisfies never;
+  }
 }

@@ -1,48 +1,25 @@
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
-import { basename, dirname, isAbsolute, join, relative } from "node:path";
-import type { Failure } from "../core/event.ts";
+import { basename, join } from "node:path";
 import { MAX_ENVIRONMENT_BYTES, MAX_VARIABLE_BYTES } from "../core/limits.ts";
-import type { RunState, StepNode } from "../core/state.ts";
-import { lookup, renderTemplate, TemplateError, type TemplateScope } from "../core/template.ts";
-import type { Step, TemplatePath } from "../core/workflow.ts";
-import { findShell } from "../process/shell.ts";
-import { ATTEMPT_FILES, attemptDir, RUN_FILES } from "../store/layout.ts";
+import type { RunState } from "../core/state.ts";
+import { lookup, TemplateError } from "../core/template.ts";
+import type { CommandStep, TemplatePath } from "../core/workflow.ts";
+import { ATTEMPT_FILES } from "../store/layout.ts";
 import { attemptEnvironment, type Environment, inputVariables } from "./environment.ts";
-import { asText, attemptScope, type Places, pathsOf } from "./scope.ts";
-
-/** All that an attempt needs before its process may begin. */
-export interface PreparedCommand {
-  readonly script: string;
-  /** Values too large for a variable, by name; files under the attempt's `values/`. */
-  readonly values: ReadonlyMap<string, string>;
-  /** Folders of the attempt that declared output files will stand in; absolute. */
-  readonly folders: readonly string[];
-  readonly cwd: string;
-  readonly shell: readonly string[];
-  readonly env: Readonly<Record<string, string | null>>;
-}
-
-export class PreparationError extends Error {
-  readonly failure: Failure;
-  constructor(failure: Failure) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
+import {
+  type AttemptContext,
+  findProgram,
+  outputFolders,
+  PreparationError,
+  type Prepared,
+  workingFolder,
+} from "./prepare.ts";
+import { asText, attemptScope, pathsOf } from "./scope.ts";
 
 const POSIX_SHELLS = new Set(["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "busybox"]);
 
 /** Renders a command step; raises `PreparationError` for what the step itself can not give (no shell, no value). */
-export function prepareCommand(
-  state: RunState,
-  places: Places,
-  node: StepNode,
-  attempt: number,
-  base: Environment,
-  cookie: string,
-): PreparedCommand {
-  const { step } = node;
-  const dir = attemptDir(places.runDir, step.id, attempt);
+export function prepareCommand(context: AttemptContext<CommandStep>): Prepared {
+  const { state, places, node, step, attempt, dir, base, cookie } = context;
   try {
     const scope = attemptScope(state, places, node, attempt, pathsOfStep(state, step));
     const env = attemptEnvironment(node, state.workflow, scope, { attemptDir: dir, cookie });
@@ -55,7 +32,7 @@ export function prepareCommand(
     const cwd = workingFolder(places, step, dir, scope);
     const path = "PATH" in env ? env.PATH : base.PATH;
     const [program = "sh", ...options] = step.shell;
-    const shell = cachedShell(program, path ?? undefined, cwd);
+    const shell = findProgram(program, path ?? undefined, cwd);
     if (shell === null) {
       throw new PreparationError({
         code: "SHELL_NOT_FOUND",
@@ -63,12 +40,16 @@ export function prepareCommand(
         hint: `install ${program}, or name another with shell: in the workflow`,
       });
     }
+    const { text } = step.script;
+    const files = new Map([
+      [ATTEMPT_FILES.script, prelude(values) + text + (text.endsWith("\n") ? "" : "\n")],
+    ]);
+    for (const [name, value] of values) files.set(`${ATTEMPT_FILES.values}/${name}`, value);
     return {
-      script: prelude(values) + step.script.text + (step.script.text.endsWith("\n") ? "" : "\n"),
-      values,
+      files,
       folders: outputFolders(scope, dir),
       cwd,
-      shell: [shell, ...options],
+      argv: [shell, ...options, join(dir, ATTEMPT_FILES.script)],
       env,
     };
   } catch (error) {
@@ -77,17 +58,7 @@ export function prepareCommand(
   }
 }
 
-const shells = new Map<string, string>();
-
-/** A look through PATH for each of thousands of steps would cost as much as all else that prepares them. */
-function cachedShell(program: string, path: string | undefined, cwd: string): string | null {
-  const key = `${program}\0${path}\0${cwd}`;
-  const known = shells.get(key) ?? findShell(program, path, cwd);
-  if (known !== null) shells.set(key, known);
-  return known;
-}
-
-function* pathsOfStep(state: RunState, step: Step): Generator<TemplatePath> {
+function* pathsOfStep(state: RunState, step: CommandStep): Generator<TemplatePath> {
   for (const { path } of step.script.variables) yield path;
   yield* pathsOf(Object.values(step.env));
   yield* pathsOf(Object.values(state.workflow.env));
@@ -108,7 +79,7 @@ function refuseNul(env: Readonly<Record<string, string | null>>): void {
 function takeLargeValues(
   env: Record<string, string | null>,
   base: Environment,
-  step: Step,
+  step: CommandStep,
 ): Map<string, string> {
   const taken = new Map<string, string>();
   const sized = Object.entries(env)
@@ -141,48 +112,4 @@ function prelude(values: ReadonlyMap<string, string>): string {
     text += `${name}=$(cat ${file}; printf x); ${name}=\${${name}%x}\n`;
   }
   return text;
-}
-
-function workingFolder(places: Places, step: Step, attempt: string, scope: TemplateScope): string {
-  const roots = {
-    project: places.project,
-    run_workspace: join(places.runDir, RUN_FILES.workspace),
-    attempt: join(attempt, ATTEMPT_FILES.work),
-  };
-  const root = roots[step.workspaceMode];
-  if (step.workspaceMode === "run_workspace") mkdirSync(root, { recursive: true });
-  if (!step.cwd) return root;
-  const wanted = String(renderTemplate(step.cwd, scope) ?? "");
-  const folder = join(root, wanted);
-  const inside = relative(root, folder);
-  if (isAbsolute(wanted) || inside === ".." || inside.startsWith("../")) {
-    throw new PreparationError({
-      code: "CWD_NOT_FOUND",
-      message: `cwd leaves the ${step.workspaceMode} folder: ${wanted}`,
-    });
-  }
-  // The attempt's own folder is made after this.
-  if (step.workspaceMode !== "attempt") requireFolder(folder, wanted);
-  return folder;
-}
-
-function requireFolder(folder: string, wanted: string): void {
-  try {
-    if (statSync(folder).isDirectory()) {
-      accessSync(folder, constants.X_OK);
-      return;
-    }
-  } catch {
-    // Said below.
-  }
-  throw new PreparationError({
-    code: "CWD_NOT_FOUND",
-    message: `cwd is no folder that can be entered: ${wanted}`,
-  });
-}
-
-function outputFolders(scope: TemplateScope, attempt: string): string[] {
-  const paths = Object.values(scope.workflow.output_paths ?? {});
-  if (paths.length === 0) return [];
-  return [...new Set([join(attempt, ATTEMPT_FILES.outputs), ...paths.map((path) => dirname(path))])];
 }

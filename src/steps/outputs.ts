@@ -11,7 +11,7 @@ import {
   realpathSync,
 } from "node:fs";
 import { dirname, join, sep } from "node:path";
-import type { Failure, OutputValue } from "../core/event.ts";
+import type { Failure, OutputValue, Usage } from "../core/event.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { valueFaults } from "../core/json-schema.ts";
 import { INLINE_HASH_BYTES, MAX_OUTPUT_BYTES } from "../core/limits.ts";
@@ -25,6 +25,10 @@ export interface Collected {
   readonly failure?: Failure;
   /** What a step did that it may not do, for the journal. */
   readonly security: readonly string[];
+  /** Agents only. */
+  readonly usage?: Usage;
+  /** When a client's limit ends, if it said so; milliseconds since 1970. */
+  readonly retryAt?: number;
 }
 
 const NOTHING: Collected = { outputs: {}, security: [] };
