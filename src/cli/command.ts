@@ -53,9 +53,6 @@ export class Args {
     this.#given = given;
     for (const [name, { kind }] of Object.entries(options)) {
       const value = given[name];
-      if (kind === "flag" && value !== undefined && typeof value !== "boolean" && !Array.isArray(value)) {
-        throw new WfError({ code: "USAGE", message: `--${name} takes no value` });
-      }
       if (kind === "value" && Array.isArray(value)) {
         throw new WfError({
           code: "USAGE",

@@ -59,7 +59,7 @@ function describe(builder: Argv, command: Command): Argv {
 
 /** `run FILE [ID]` → `run <FILE> [ID]`, `validate FILE…` → `validate <FILE..>`. */
 function yargsUsage(usage: string): string {
-  return usage.replace(/(?<!\[)\b([A-Z]+)(…?)/g, (_, name, many) => `<${name}${many === "" ? "" : ".."}>`);
+  return usage.replace(/(?<!\[)\b([A-Z]+)(\u2026?)/g, (_, name, many) => `<${name}${many === "" ? "" : ".."}>`);
 }
 
 /** The parser's sentences, with what was likely meant. */
@@ -113,6 +113,9 @@ function refuseUnknownOptions(command: Command, argv: readonly string[]): void {
     if (name === undefined) continue;
     if (taking.has(name)) index += value === "" ? 1 : 0;
     else if (!flags.has(name)) throw unknownOption(command, name);
+    else if (argument.startsWith("--") && value === "=") {
+      throw new WfError({ code: "USAGE", message: `${dashed(name)} takes no value` });
+    }
   }
 }
 

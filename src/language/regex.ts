@@ -14,7 +14,7 @@ export function patternFault(source: string): { readonly message: string; readon
     return { message: `is not a regular expression: ${reason}` };
   }
   loaded ??= require("safe-regex2") as SafeRegex;
-  if (loaded(withoutOptionalGroups(source)) && !hasRepeatedChoice(source)) return null;
+  if (loaded(withoutHarmlessRepeats(source)) && !hasRepeatedChoice(source)) return null;
   return {
     message: "could run for ever on some texts",
     hint: "a repetition may not hold another one, such as (a+)+, nor a choice of which two can begin alike, such as (a|a)*",
@@ -31,16 +31,25 @@ interface Group {
 }
 
 /**
- * `safe-regex2` takes `?` for a repetition and so refuses `(\.\d+)?`. A group that is optional, and in nothing that is
- * repeated, can be seen as a plain one.
+ * `safe-regex2` takes `?` for a repetition and so refuses `(\.\d+)?`, and knows nothing of separators and so refuses
+ * `[a-z]+(-[a-z]+)*`. Neither can be read in two ways; where no repetition stands around them they are as plain groups.
  */
-function withoutOptionalGroups(source: string): string {
-  const dropped = groupsOf(source).filter((group) => group.repeat.startsWith("?") && allPlain(group.parent));
+function withoutHarmlessRepeats(source: string): string {
+  const isHarmless = (group: Group) => group.repeat.startsWith("?") || isSeparated(source, group);
+  const dropped = groupsOf(source).filter((group) => isHarmless(group) && allPlain(group.parent));
   let text = source;
   for (const { close } of dropped.sort((a, b) => b.close - a.close))
     text = text.slice(0, close + 1) + text.slice(close + 2);
   // Neither is known to it; both are as good as plain groups here.
   return text.replace(/\(\?<(?:[=!]|[A-Za-z_]\w*>)/g, "(?:");
+}
+
+/** `(-[a-z]+)*`: every turn begins with a character that nothing else in it can be. */
+function isSeparated(source: string, group: Group): boolean {
+  if (group.repeat !== "*" && group.repeat !== "+") return false;
+  const body = source.slice(group.choices[0], group.close);
+  const found = /^\\?([-_.,:;/@# ])(\[[^[\]\\]+\]|\\[dw])[+*]?$/.exec(body);
+  return found !== null && !new RegExp(`^${found[2]}$`).test(found[1] ?? "");
 }
 
 function allPlain(group: Group | null): boolean {

@@ -4,7 +4,7 @@ import { type Command, renderCommand, type SplitEnvironment, splitEnvironment } 
 import type { Gate } from "./gate-source.ts";
 import { GateSupply } from "./gate-supply.ts";
 import { watchGroup } from "./group-watch.ts";
-import { isGone } from "./process-table.ts";
+import { groupExists, isGone } from "./process-table.ts";
 import { findShell } from "./shell.ts";
 import { type Stopper, stopTree } from "./stop.ts";
 import { whyNotBegun } from "./why-not-begun.ts";
@@ -113,7 +113,7 @@ class ProcessLauncher implements Launcher {
 
   take(): LaunchedProcess | null {
     let wrapper = this.#idle.shift();
-    while (wrapper !== undefined && isGone(wrapper.identity.pid, wrapper.identity.startTime)) {
+    while (wrapper !== undefined && !groupExists(wrapper.identity.pid)) {
       this.#settle(wrapper, { died: true }, false);
       wrapper = this.#idle.shift();
     }

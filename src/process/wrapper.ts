@@ -71,21 +71,16 @@ export const HELPER_READY = "ready";
  * @param slots how many channels it was given, from descriptor 3 on
  */
 export function helperScript(slots: number): string {
-  const last = 3 + slots - 1;
-  const others = Array.from({ length: last - 3 }, (_, i) => `${i + 4}<&-`).join(" ");
-  const own = Array.from(
-    { length: slots },
-    (_, slot) => `wf__slot${slot}() { exec 3<&${slot + 3} ${others}; }`,
-  );
+  // The channel as 3, and no other of them: closed for the subshell alone, at no cost to undo it.
+  const others = Array.from({ length: slots - 1 }, (_, i) => `${i + 4}<&-`).join(" ");
   return `${WRAPPER}
 if [ "\${BASH_VERSINFO[0]}" -ge 5 ]; then ${READ_BY_LENGTH}; else ${READ_BY_LINE}; fi
 wf__own_locale() { export -n LC_ALL; }
-${own.join("\n")}
 set -m
 case $- in *m*) ;; *) exit 1 ;; esac
 echo ${HELPER_READY}
 while IFS= read -r wf__a; do
-  ( set +m; wf__slot$wf__a; wf__wrapper ) </dev/null >/dev/null 2>&1 &
+  ( set +m; wf__wrapper ) <&2 >&2 3<&"$((wf__a + 3))" ${others} &
   echo "$wf__a $!"
   disown "$!"
 done

@@ -98,7 +98,7 @@ function afterFault(project: Project, fault: Case["fault"], hit: string | null, 
   if (fault.does === "kill" && result.signal !== "SIGKILL") {
     found.push({ invariant: "rig", sentence: `it was to be killed: ${show(result)}` });
   }
-  if (fault.does !== "error" || !isOnFile(hit) || (result.code === 0 && mayBeAbsorbed(hit))) return found;
+  if (fault.does !== "error" || !isOnFile(hit)) return found;
   const injected = { code: result.code, stderr: result.stderr };
   for (const violation of check({ runDir: runDir ?? "/nonexistent", phase: "crashed", injected })) {
     if (violation.invariant !== "I14") continue;
@@ -153,10 +153,10 @@ async function checked(project: Project, scenario: Scenario, facts: Facts): Prom
 
 export function readTrace(path: string): { operations: Operation[]; hit: string | null } {
   const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n").filter(Boolean) : [];
-  const hit = lines.findLast((line) => line.startsWith("HIT "));
+  const hit = lines.findLast((line) => line === "MISS" || line.startsWith("HIT "));
   return {
     operations: lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line)),
-    hit: hit ?? null,
+    hit: hit === undefined || hit === "MISS" ? null : hit,
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Project } from "../rig/project.ts";
@@ -9,9 +9,15 @@ import { Project } from "../rig/project.ts";
 const GOOD = resolve(dirname(fileURLToPath(import.meta.url)), "../../fixtures/workflows/good");
 const files = fs.existsSync(GOOD) ? fs.readdirSync(GOOD).filter((name) => name.endsWith(".yaml")) : [];
 
+/** What a workflow needs to be run at all, or why two runs of it differ rightly. */
+const HOW: Readonly<Record<string, { readonly args?: readonly string[]; readonly skip?: string }>> = {
+  "release.yaml": { skip: "its archive holds times: what a step itself produces is content" },
+};
+
 describe("two runs of one workflow with the same inputs", () => {
   for (const file of files) {
-    test(`${file}: diff shows the run id, the volatile lines, the journal and lock/`, async (t) => {
+    const { args = [], skip = false } = HOW[file] ?? {};
+    test(`${file}: diff shows the run id, the volatile lines, the journal and lock/`, { skip }, async (t) => {
       // The second a moment later, in a folder whose path has another length, so that sizes differ where they may.
       const projects = [new Project(), new Project(fs.mkdtempSync("/tmp/wf-other-place-"))];
       t.after(async () => {
@@ -21,7 +27,7 @@ describe("two runs of one workflow with the same inputs", () => {
       const runs: string[] = [];
       for (const project of projects) {
         fs.cpSync(GOOD, project.dir, { recursive: true });
-        const result = await project.wf(["run", file, ...inputsFor(file)]);
+        const result = await project.wf(["run", file, ...args]);
         assert.ok(result.code === 0 || result.code === 1, `exit ${result.code}: ${result.stderr}`);
         runs.push(project.onlyRun());
       }
@@ -29,12 +35,6 @@ describe("two runs of one workflow with the same inputs", () => {
     });
   }
 });
-
-/** `# wf-test: --input k=v …` in a workflow says how it is to be run. */
-function inputsFor(file: string): string[] {
-  const said = /^# wf-test: (.*)$/m.exec(fs.readFileSync(join(GOOD, file), "utf8"));
-  return said?.[1]?.split(" ") ?? [];
-}
 
 /** The lines of `diff -r` that should not be there. */
 function noise(a: string, b: string): string[] {

@@ -17,7 +17,11 @@ test("the examples that are parts of files are right too", () => {
   const [inputs = "", step = ""] = rest.filter((example) => /^inputs:|^- id:/m.test(example));
   assert.deepEqual(problems(`id: w\n${inputs}steps: [{ id: a, run: x }]`), []);
   assert.deepEqual(problems(`id: w\nsteps:\n${step}`), []);
-  const conditions = rest.find((example) => example.startsWith("when:"))?.trim().split("\n") ?? [];
+  const conditions =
+    rest
+      .find((example) => example.startsWith("when:"))
+      ?.trim()
+      .split("\n") ?? [];
   assert.equal(conditions.length, 3);
   for (const when of conditions) {
     const file = `id: w\ninputs: [count, dry-run]\nsteps:\n  - { id: build, run: x }\n  - { id: test, run: x }\n  - id: a\n    run: x\n    ${when}\n`;

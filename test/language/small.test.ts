@@ -45,6 +45,8 @@ for (const source of [
   "^(dev|staging|prod)$",
   "[(]+[)]?",
   "(a(b+)?)?",
+  "^[a-z0-9]+(-[a-z0-9]+)*$",
+  "^\\w+(?:\\.\\w+)+$",
 ]) {
   test(`/${source}/ is accepted`, () => assert.equal(patternFault(source), null));
 }
@@ -57,6 +59,10 @@ for (const source of [
   "((a)?(a)?)*b",
   "([ab]*)*",
   "(x+x+)+y",
+  "(-[a-z-]+)*$",
+  "(_\\w+)*$",
+  "((-[a-z]+)*)*$",
+  "(.[a-z.]+)*$",
   "[",
   "a{2,1}",
   "(?<a>x)(?<a>y)",

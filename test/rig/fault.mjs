@@ -4,7 +4,8 @@
  * of it. It removes itself from the environment, so that nothing wf starts is affected.
  *
  * WF_FAULT is JSON:
- *   trace     a file that gets a line per operation, and one that begins with "HIT" when the fault strikes
+ *   trace     a file that gets a line per operation, and one that begins with "HIT" when the fault strikes; "MISS" takes
+ *             that back
  *   at        the operation to strike, from 1; absent: none
  *   when      before | middle | after the operation; middle: half of the bytes, or the first of several changes
  *   does      kill | error | stop (SIGSTOP to itself)
@@ -116,7 +117,9 @@ function install(config) {
       try {
         result = original.apply(this, args);
       } catch (error) {
-        if (when === "after" && config.does !== "error") act(name, what.target);
+        // It has an error of its own, so that none is injected.
+        if (when === "after" && config.does === "error" && config.trace) note("MISS");
+        else if (when === "after") act(name, what.target);
         throw error;
       } finally {
         depth -= 1;

@@ -5,7 +5,7 @@ import { inputLines, inputShape, openInputs } from "./inputs.ts";
 import { livenessJson, livenessText } from "./liveness.ts";
 import { type AttemptsAllowed, stepTable } from "./steps.ts";
 import { colors, paintStatus } from "./style.ts";
-import { between, indent, localTime, oneLine, shellWord } from "./text.ts";
+import { afterStatus, between, indent, localTime, oneLine, shellWord } from "./text.ts";
 
 export interface StatusOptions {
   /** What the run is called in the commands that are printed. */
@@ -51,7 +51,7 @@ function headline({ record, interrupted }: CurrentView): string {
   if (interrupted) return `${paintStatus("interrupted")}: it was cut off, nobody drives it`;
   const { status, reason } = record;
   if (reason === null) return paintStatus(status);
-  return `${paintStatus(status)}: ${oneLine(reason.message)}   ${colors().dim(`[${reason.code}]`)}`;
+  return `${paintStatus(status)}: ${afterStatus(status, reason.message)}   ${colors().dim(`[${reason.code}]`)}`;
 }
 
 function started({ record, interrupted }: CurrentView): string {

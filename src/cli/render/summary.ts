@@ -7,7 +7,7 @@ import { commandFor } from "./commands.ts";
 import { shortValue } from "./inputs.ts";
 import { lastLines } from "./log.ts";
 import { colors, paintStatus } from "./style.ts";
-import { between, count, oneLine, shellWord } from "./text.ts";
+import { afterStatus, between, count, oneLine, shellWord } from "./text.ts";
 
 const LOG_LINES = 10;
 const LISTED = 20;
@@ -66,7 +66,7 @@ export function endText(outcome: Outcome, name: string): string[] {
   const { reason, status } = record;
   const { startedAt, endedAt, updatedAt } = record.volatile;
   const took = between(startedAt, endedAt ?? updatedAt);
-  const why = reason === null ? "" : `: ${oneLine(reason.message)}`;
+  const why = reason === null ? "" : `: ${afterStatus(status, reason.message)}`;
   const c = colors();
   const lines = [
     `run ${c.bold(record.runId)} ${paintStatus(status, VERBS[status])}${took ? ` after ${took}` : ""}${why}`,

@@ -108,3 +108,10 @@ export function shellWord(word: string): string {
 function two(value: number): string {
   return String(value).padStart(2, "0");
 }
+
+/** A run's reason after its status, without saying the status twice. */
+export function afterStatus(status: string, message: string): string {
+  const text = oneLine(message);
+  const rest = text.replace(new RegExp(`^${status}(:| )\\s*`), "");
+  return rest === "" ? text : rest;
+}

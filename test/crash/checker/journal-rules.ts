@@ -10,7 +10,7 @@ type Phase = "crashed" | "recovered";
 export function checkJournal(run: Run, phase: Phase, report: Report): void {
   checkLines(run, phase, report);
   checkSequence(run, report);
-  checkOwners(run, report);
+  checkOwners(run, phase, report);
   checkAttempts(run, phase, report);
   checkOrder(run, report);
   checkEnd(run, phase, report);
@@ -39,7 +39,7 @@ function checkSequence(run: Run, report: Report): void {
 }
 
 /** I5: each epoch has one owner, and that owner is the engine that wrote; I6: nobody claims over a live engine. */
-function checkOwners(run: Run, report: Report): void {
+function checkOwners(run: Run, phase: Phase, report: Report): void {
   const lock = join(run.dir, "lock");
   const names = fs.existsSync(lock) ? fs.readdirSync(lock) : [];
   const owners = names.flatMap((name) => /^owner-(\d+)\.json$/.exec(name)?.[1] ?? []).map(Number);
@@ -59,7 +59,7 @@ function checkOwners(run: Run, report: Report): void {
       report("I5", `epoch ${line.epoch} is owned by ${owner.pid} and driven by ${line.volatile?.pid}`);
     }
   }
-  for (const name of names) {
+  for (const name of phase === "recovered" ? names : []) {
     if (!/^(owner-\d+\.json|free-\d+|heartbeat)$/.test(name)) report("I15", `lock/${name} was left behind`);
   }
 }
