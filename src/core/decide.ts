@@ -302,7 +302,7 @@ function startable(state: RunState, situation: Situation): Action[] {
 }
 
 /** A limit on what agents use that has been crossed: the run's, or that of a step that would run again. */
-function spentBudget(state: RunState): RunReason | null {
+export function spentBudget(state: RunState): RunReason | null {
   const { limits, usage } = state;
   const over = (used: UsageTotal, max: { max_tokens?: number; max_cost_usd?: number }): string | null => {
     if (max.max_tokens !== undefined && used.tokens >= max.max_tokens) {

@@ -149,7 +149,8 @@ function startEngine(state: RunState, line: JournalLine & { event: "engine_start
   state.project = line.volatile.project;
   const { host, machineId, pidNamespace } = line.volatile;
   state.engine = { host, machineId, pidNamespace };
-  state.limits = { ...state.limits, ...line.limits };
+  const { steps, ...limits } = line.limits ?? {};
+  state.limits = { ...state.limits, ...limits, ...(steps && { steps: { ...state.limits.steps, ...steps } }) };
   if (line.from !== undefined) redoFrom(state, line.from);
   if (was === "failed" || was === "canceled" || was === "waiting") reopen(state, was);
   countPerson(state, at);

@@ -28,6 +28,11 @@ function fault(text: string, start: RegExp, all: RegExp, first: string, rest: st
   return `is ${text.length} characters long; at most ${MAX_LENGTH} are allowed`;
 }
 
+/** The variable of the environment that a secret can come from. */
+export function secretVariable(name: string): string {
+  return variableName("WF_SECRET", [name]);
+}
+
 /** `("WF_V", ["inputs", "a-b"])` → `WF_V_INPUTS_A_B`. */
 export function variableName(prefix: string, segments: readonly string[]): string {
   return `${prefix}_${segments

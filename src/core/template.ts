@@ -8,6 +8,8 @@ export interface TemplateScope {
   /** Steps that ran; in a graph ancestors only. */
   readonly steps: Readonly<Record<string, TemplateStep>>;
   readonly workflow: WorkflowNames;
+  /** Prompts only: every output so far as `<step>_<key>`. A name that is not there is null. */
+  readonly state?: Readonly<Record<string, Json>>;
 }
 
 export interface TemplateStep {
@@ -26,6 +28,9 @@ export interface WorkflowNames {
   readonly output_paths?: Readonly<Record<string, string>>;
   readonly output_paths_json?: string;
   readonly output_schema_json?: string;
+  /** `finally` steps only: how the run ends, and why, as text. */
+  readonly status?: string;
+  readonly reason?: string;
 }
 
 export type ParsedTemplate =
@@ -103,6 +108,7 @@ export function lookup(path: TemplatePath, scope: TemplateScope): Json {
   let value: Json = scope as unknown as Json;
   for (const [depth, segment] of path.segments.entries()) {
     const next = child(value, segment);
+    if (next === undefined && depth > 0 && path.segments[0] === "state") return null;
     if (next === undefined) throw new TemplateError(missing(path, depth, value, scope));
     value = next;
   }

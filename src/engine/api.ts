@@ -25,6 +25,10 @@ export interface DriveOptions {
   readonly maxParallel?: number;
   /** Pause after this step. */
   readonly until?: string;
+  /** Stay at an open gate and at a client's limit, instead of leaving the run `waiting`. */
+  readonly wait?: boolean;
+  /** Values of secret inputs, by name. */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly observer?: Observer;
   /** The environment steps start from; absent: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -73,7 +77,9 @@ export interface Plan {
     readonly id: string;
     readonly needs: readonly string[];
     readonly when?: string;
-    readonly script: string;
+    readonly type: string;
+    /** The script, the prompt or the message, as far as it is known. */
+    readonly text: string;
     /** Values of the script's variables that are known already; null: known only when the step starts. */
     readonly variables: Readonly<Record<string, Json>>;
     readonly timeoutMs?: number;

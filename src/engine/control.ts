@@ -1,30 +1,80 @@
 import { join } from "node:path";
 import { CONTROL_POLL_MS, CONTROL_REREAD_MS } from "../core/limits.ts";
-import { RUN_FILES } from "../store/layout.ts";
-import { listRequests } from "../store/requests.ts";
+import { nodeAt } from "../core/state.ts";
+import { changedSince, readGate } from "../steps/approval.ts";
+import { attemptDir, RUN_FILES } from "../store/layout.ts";
+import { type ControlRequest, type DecideRequest, listRequests } from "../store/requests.ts";
+import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
 /**
  * Takes or refuses every request in `control/` that has not been looked at, and records which. A run that has ended
- * takes none. Returns whether there was one.
+ * takes none. Returns how many were taken.
  */
-export function takeRequests(session: Session): boolean {
+export function takeRequests(session: Session): number {
   const { state } = session;
-  let found = false;
+  let taken = 0;
   for (const request of listRequests(session.places.runDir)) {
     const { file } = request;
     if (state.requests.has(file)) continue;
-    found = true;
-    const refuse = (because: string) => session.record({ event: "request_refused", file, because });
-    if ("refusedBecause" in request) refuse(request.refusedBecause);
-    else if (state.status !== "running") refuse(`the run is ${state.status}`);
-    else if (state.cancel !== null) refuse("the run is being canceled already");
-    else {
-      const because = request.ok.reason === "" ? "canceled on request" : `canceled: ${request.ok.reason}`;
-      session.record({ event: "request_taken", file, request: "cancel", because });
-    }
+    const refusal = "refusedBecause" in request ? request.refusedBecause : take(session, file, request.ok);
+    if (refusal === null) taken += 1;
+    else session.record({ event: "request_refused", file, because: refusal });
   }
-  return found;
+  return taken;
+}
+
+/** Null if it was taken, else why not. */
+function take(session: Session, file: string, request: ControlRequest): string | null {
+  const { state } = session;
+  if (state.status !== "running") return `the run is ${state.status}`;
+  if (request.request === "decide") return takeDecision(session, file, request);
+  if (state.cancel !== null) return "the run is being canceled already";
+  const because = request.reason === "" ? "canceled on request" : `canceled: ${request.reason}`;
+  session.record({ event: "request_taken", file, request: "cancel", because });
+  return null;
+}
+
+/** A decision counts for the attempt, the nonce and the very bytes that were shown. */
+function takeDecision(session: Session, file: string, request: DecideRequest): string | null {
+  const { state, places } = session;
+  const { step, attempt, decision, comment } = request;
+  const index = state.indexOf.get(step);
+  const node = index === undefined ? undefined : nodeAt(state, index);
+  if (!node || index === undefined) return `there is no step ${step}`;
+  if (node.state.status !== "waiting" || node.state.attempt !== attempt) {
+    return `attempt ${attempt} of ${step} does not wait for a decision (any more)`;
+  }
+  if (request.cookie?.split(",").some((cookie) => cookie.startsWith(`${state.runId}/`))) {
+    session.record({ event: "security", step, attempt, what: "a step of this run tried to decide the gate" });
+    return "a step can not decide a gate of its own run";
+  }
+  const gate = readGate(attemptDir(places.runDir, step, attempt));
+  if (gate === null) return "the gate's file is missing or can not be read";
+  if (request.nonce !== gate.volatile.nonce || request.digest !== gate.digest) {
+    return "it was made for another gate: nonce or digest differ from those in gate.json";
+  }
+  const [changed] = changedSince(places.runDir, gate);
+  if (changed !== undefined) {
+    const message = `what was shown has changed since: ${changed}`;
+    recordEnd(session, { index, step, attempt }, { status: "canceled", error: { code: "STALE", message } });
+    return `${message}; the gate is opened again`;
+  }
+  const because = `${decision === "approve" ? "approved" : "rejected"}${comment === "" ? "" : `: ${comment}`}`;
+  session.record({ event: "request_taken", file, request: "decide", because });
+  const { digest } = gate;
+  session.record({
+    event: "decision",
+    step,
+    attempt,
+    decision,
+    comment,
+    digest,
+    volatile: { by: request.by },
+  });
+  const outputs = { decision: { value: decision }, ...(comment !== "" && { feedback: { value: comment } }) };
+  recordEnd(session, { index, step, attempt }, { status: "succeeded" }, { outputs, security: [], decision });
+  return null;
 }
 
 /** Whether there is a request that nobody has looked at. */

@@ -6,14 +6,15 @@ import { WfError } from "../core/problem.ts";
 import { nodeAt, nodeOf, type RunState, type StepNode } from "../core/state.ts";
 import { createLauncher, type Launcher } from "../process/launcher.ts";
 import { runEnvironment } from "../steps/environment.ts";
-import type { Collected } from "../steps/outputs.ts";
 import { expressionScope } from "../steps/scope.ts";
 import type { DriveOptions } from "./api.ts";
 import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
+import { collect, type Harvest } from "./collect.ts";
 import { takeRequests, watchControl } from "./control.ts";
-import { collect, type Ending, judge, recordEnd } from "./finish.ts";
 import { Inbox } from "./inbox.ts";
+import { type Ending, judge } from "./judge.ts";
 import { Performer } from "./perform.ts";
+import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
 import { settleOpenAttempts } from "./settle.ts";
 import { listenToSignals } from "./signals.ts";
@@ -24,7 +25,7 @@ type Message =
       readonly about: "collected";
       readonly live: LiveAttempt;
       readonly ending: Ending;
-      readonly collected: Collected;
+      readonly collected: Harvest;
     }
   | { readonly about: "error"; readonly error: unknown }
   | { readonly about: "control" };
@@ -175,6 +176,8 @@ class Loop {
       signal: this.#signal,
       ...(attempts !== undefined && { attemptsLeft: attempts - this.#performer.started }),
       ...(this.#until && { until: this.#until }),
+      ...(this.#options.wait && { stay: true }),
+      quietSince: (index) => this.#performer.quietSince(index),
       when: (node) => this.#when(node),
     };
   }
@@ -205,7 +208,7 @@ class Loop {
 
   #pause(snapshotDue: number | null): number | null {
     const now = this.#session.clock.now();
-    const next = nextTime(this.#session.state, now);
+    const next = nextTime(this.#session.state, now, (index) => this.#performer.quietSince(index));
     const times = [snapshotDue, next === null ? null : next - now].filter((ms) => ms !== null);
     return times.length === 0 ? null : Math.min(...times);
   }

@@ -6,17 +6,20 @@ import type { Json } from "../core/json.ts";
 import { GRACE_MS } from "../core/limits.ts";
 import { nodeAt, type StepNode } from "../core/state.ts";
 import { renderTemplate, TemplateError } from "../core/template.ts";
+import type { ApprovalStep } from "../core/workflow.ts";
 import { readExit, watch } from "../process/adopt.ts";
 import type { LaunchedProcess, Launcher } from "../process/launcher.ts";
 import type { Stopper } from "../process/stop.ts";
 import { prepareAgent } from "../steps/agent.ts";
+import { openGate, prepareGate, readGate } from "../steps/approval.ts";
 import { prepareCommand } from "../steps/command.ts";
 import { type Environment, newCookie } from "../steps/environment.ts";
 import { type AttemptContext, PreparationError, type Prepared } from "../steps/prepare.ts";
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
-import { recordEnd } from "./finish.ts";
+import { WHY_STOPPED } from "./judge.ts";
+import { recordEnd, sizeOf } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
 export interface PerformerParts {
@@ -32,6 +35,7 @@ export interface PerformerParts {
 export class Performer {
   readonly #parts: PerformerParts;
   readonly #bySlot = new Map<number, number>();
+  readonly #printed = new WeakMap<LiveAttempt, { bytes: number; since: number }>();
   /** Attempts whose process this engine waits for, by step index. */
   readonly live = new Map<number, LiveAttempt & { stopTree(): Stopper; unwatch(): void }>();
   /** Attempts started by this engine. */
@@ -69,9 +73,17 @@ export class Performer {
       case "transition":
         session.record({ event: "transition", from: action.from, to: action.to, because: action.because });
         break;
-      case "wait":
-        session.record({ event: "run_waiting", reason: action.reason });
+      case "wait": {
+        const { reason, until } = action;
+        const volatile = until === undefined ? {} : { volatile: { until: new Date(until).toISOString() } };
+        session.record({ event: "run_waiting", reason, ...volatile });
         break;
+      }
+      case "finally": {
+        const { status, reason } = action;
+        session.record({ event: "finally_started", status, ...(reason && { reason }) });
+        break;
+      }
       case "end":
         this.#end(action);
         break;
@@ -104,6 +116,20 @@ export class Performer {
     this.live.delete(live.index);
   }
 
+  /** When a running step was last seen to print something; milliseconds since 1970. */
+  quietSince(index: number): number {
+    const { session } = this.#parts;
+    const live = this.live.get(index);
+    const now = session.clock.now();
+    if (!live) return now;
+    const dir = attemptDir(session.places.runDir, live.step, live.attempt);
+    const printed = sizeOf(join(dir, ATTEMPT_FILES.stdout)) + sizeOf(join(dir, ATTEMPT_FILES.stderr));
+    const last = this.#printed.get(live);
+    if (last?.bytes === printed) return last.since;
+    this.#printed.set(live, { bytes: printed, since: now });
+    return now;
+  }
+
   /** The second signal: what is being stopped gets no more grace. */
   killAll(): void {
     for (const live of this.live.values()) live.stop?.killNow();
@@ -121,6 +147,10 @@ export class Performer {
     const dir = attemptDir(places.runDir, node.step.id, attempt);
     if (whenError !== undefined) {
       this.#failAtOnce(node, attempt, cause, { code: "WHEN_ERROR", message: `when: ${whenError}` });
+      return;
+    }
+    if (node.step.type === "approval") {
+      this.#openGate(node, node.step, attempt, cause);
       return;
     }
     const cookie = newCookie(state.runId, node.step.id, attempt, outerCookie);
@@ -180,20 +210,52 @@ export class Performer {
     mkdirSync(dir, { recursive: true });
     this.started += 1;
     session.record({ event: "attempt_started", step: node.step.id, attempt, cause });
-    const identity = {
-      pid: 0,
-      startTime: "",
-      bootId: "",
-      pidNamespace: "",
-      host: "",
-      machineId: "",
-      cookie: "",
-    };
-    const live = { index: node.step.index, step: node.step.id, attempt, identity, adopted: false };
-    recordEnd(session, live, { status: "failed", error });
+    recordEnd(session, { index: node.step.index, step: node.step.id, attempt }, { status: "failed", error });
+  }
+
+  #openGate(node: StepNode, step: ApprovalStep, attempt: number, cause: AttemptCause): void {
+    const { session } = this.#parts;
+    const { state, places } = session;
+    const dir = attemptDir(places.runDir, step.id, attempt);
+    try {
+      const gate = prepareGate({ state, places, node, step, attempt, dir });
+      rmSync(dir, { recursive: true, force: true });
+      mkdirSync(dir, { recursive: true });
+      this.started += 1;
+      session.record({ event: "attempt_started", step: step.id, attempt, cause });
+      session.afterCommit(() => openGate(dir, gate, session.sync));
+    } catch (error) {
+      if (!(error instanceof PreparationError)) throw error;
+      this.#failAtOnce(node, attempt, cause, error.failure);
+    }
+  }
+
+  /** Gates whose engine died between the start of the attempt and the gate's file. */
+  reopenGates(): void {
+    const { state, places, sync } = this.#parts.session;
+    for (const index of state.waiting) {
+      const node = nodeAt(state, index);
+      const { step, attempts: attempt } = node;
+      const dir = attemptDir(places.runDir, step.id, attempt);
+      if (step.type !== "approval" || readGate(dir) !== null) continue;
+      mkdirSync(dir, { recursive: true });
+      openGate(dir, prepareGate({ state, places, node, step, attempt, dir }), sync);
+    }
+  }
+
+  #closeGate(index: number, because: StopReason): void {
+    const { session } = this.#parts;
+    const { step, attempts: attempt } = nodeAt(session.state, index);
+    const message = because === "CANCELED" ? WHY_STOPPED.CANCELED : WHY_STOPPED.RUN_ENDED;
+    const error = { code: "CANCELED", message };
+    recordEnd(session, { index, step: step.id, attempt }, { status: "canceled", error });
   }
 
   #stop(index: number, because: StopReason): void {
+    if (this.#parts.session.state.waiting.has(index)) {
+      this.#closeGate(index, because);
+      return;
+    }
     const live = this.live.get(index);
     if (!live || live.stop) return;
     const dir = attemptDir(this.#parts.session.places.runDir, live.step, live.attempt);

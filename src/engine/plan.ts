@@ -1,5 +1,7 @@
+import type { Json } from "../core/json.ts";
 import { initialState, nodeAt } from "../core/state.ts";
 import { lookup, TemplateError } from "../core/template.ts";
+import type { Step, TemplatePath } from "../core/workflow.ts";
 import type { Plan, StartRequest } from "./api.ts";
 import { checkStart } from "./start.ts";
 
@@ -9,7 +11,7 @@ export async function plan(request: StartRequest): Promise<Plan> {
   const { workflow } = loaded;
   const state = initialState(workflow);
   const scope = { inputs, steps: {}, workflow: {} };
-  const known = (path: Parameters<typeof lookup>[0]) => {
+  const known = (path: TemplatePath) => {
     try {
       return lookup(path, scope);
     } catch (error) {
@@ -27,10 +29,29 @@ export async function plan(request: StartRequest): Promise<Plan> {
       id: step.id,
       needs: step.needs.map((need) => nodeAt(state, need).step.id),
       ...(step.when && { when: step.when.source }),
-      script: step.script.text,
-      variables: Object.fromEntries(step.script.variables.map(({ name, path }) => [name, known(path)])),
+      type: step.type,
+      ...textOf(step, known),
       ...(step.timeoutMs !== undefined && { timeoutMs: step.timeoutMs }),
       retries: step.retry.max,
     })),
   };
+}
+
+function textOf(
+  step: Step,
+  known: (path: TemplatePath) => Json,
+): { text: string; variables: Readonly<Record<string, Json>> } {
+  switch (step.type) {
+    case "command": {
+      const { text, variables } = step.script;
+      return { text, variables: Object.fromEntries(variables.map(({ name, path }) => [name, known(path)])) };
+    }
+    case "agent_task":
+    case "agent_review":
+      return { text: step.prompt.source, variables: {} };
+    case "approval":
+      return { text: step.message.source, variables: {} };
+    default:
+      return step satisfies never;
+  }
 }

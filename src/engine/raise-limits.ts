@@ -1,3 +1,4 @@
+import { spentBudget } from "../core/decide.ts";
 import { parseDuration } from "../core/duration.ts";
 import type { EffectiveLimits } from "../core/event.ts";
 import { WfError } from "../core/problem.ts";
@@ -5,25 +6,32 @@ import { drivenMs, type RunState } from "../core/state.ts";
 
 type Raised = { -readonly [K in keyof EffectiveLimits]?: EffectiveLimits[K] };
 
-const NAMES = ["max_total_iterations", "run_timeout", "max_parallel"] as const;
+const NAMES = [
+  "max_total_iterations",
+  "run_timeout",
+  "max_parallel",
+  "max_tokens",
+  "max_cost_usd",
+  "STEP.max_tokens",
+  "STEP.max_cost_usd",
+];
 
 /** Reads `--limit name=value` options. Raises USAGE. */
 export function raiseLimits(given: Readonly<Record<string, string>>): Raised {
   const raised: Raised = {};
   for (const [name, value] of Object.entries(given)) {
-    if (name === "run_timeout") {
+    const [, step, budget] = /^(?:([^.]+)\.)?(max_tokens|max_cost_usd)$/.exec(name) ?? [];
+    if (budget === "max_tokens" || budget === "max_cost_usd") {
+      const amount = budget === "max_tokens" ? wholeNumber(name, value) : positiveNumber(name, value);
+      if (step === undefined) raised[budget] = amount;
+      else raised.steps = { ...raised.steps, [step]: { ...raised.steps?.[step], [budget]: amount } };
+    } else if (name === "run_timeout") {
       const duration = parseDuration(/^\d+$/.test(value) ? Number(value) : value);
       if (!duration.ok)
         throw new WfError({ code: "USAGE", message: `--limit run_timeout: ${duration.message}` });
       raised.run_timeout_ms = duration.ms;
     } else if (name === "max_total_iterations" || name === "max_parallel") {
-      if (!/^[1-9]\d{0,8}$/.test(value)) {
-        throw new WfError({
-          code: "USAGE",
-          message: `--limit ${name}: '${value}' is not a whole number above 0`,
-        });
-      }
-      raised[name] = Number(value);
+      raised[name] = wholeNumber(name, value);
     } else {
       const hint = `the limits that can be raised: ${NAMES.join(", ")}`;
       throw new WfError({ code: "USAGE", message: `--limit: there is no limit ${name}`, hint });
@@ -32,17 +40,23 @@ export function raiseLimits(given: Readonly<Record<string, string>>): Raised {
   return raised;
 }
 
-/** A run that ended at a limit would end there again at once. Raises LIMIT_SPENT. */
+function wholeNumber(name: string, value: string): number {
+  if (/^[1-9]\d{0,14}$/.test(value)) return Number(value);
+  throw new WfError({ code: "USAGE", message: `--limit ${name}: '${value}' is not a whole number above 0` });
+}
+
+function positiveNumber(name: string, value: string): number {
+  if (/^\d{1,12}(\.\d{1,9})?$/.test(value) && Number(value) > 0) return Number(value);
+  throw new WfError({ code: "USAGE", message: `--limit ${name}: '${value}' is not a number above 0` });
+}
+
+/** A run that stands at a limit would stand there again at once. Raises LIMIT_SPENT. */
 export function requireUnspent(state: RunState, raised: Raised): void {
-  const limits = { ...state.limits, ...raised };
+  const limits = { ...state.limits, ...raised, steps: { ...state.limits.steps, ...raised.steps } };
   const code = state.reason?.code;
   if (code === "ITERATION_LIMIT" && state.iterations >= limits.max_total_iterations) {
-    throw spent(
-      state,
-      "max_total_iterations",
-      `${state.iterations} attempts were started`,
-      String(state.iterations * 2),
-    );
+    const suggestion = String(state.iterations * 2);
+    throw spent(state, "max_total_iterations", `${state.iterations} attempts were started`, suggestion);
   }
   const timeout = limits.run_timeout_ms;
   const driven = drivenMs(state, 0);
@@ -50,6 +64,9 @@ export function requireUnspent(state: RunState, raised: Raised): void {
     const seconds = Math.ceil(driven / 1000);
     throw spent(state, "run_timeout", `the run has taken ${seconds} s`, `${seconds * 2}s`);
   }
+  const budget = code === "BUDGET" ? spentBudget({ ...state, limits }) : null;
+  if (budget !== null)
+    throw new WfError({ code: "LIMIT_SPENT", message: budget.message, hint: budget.hint ?? "" });
 }
 
 function spent(state: RunState, limit: string, why: string, suggestion: string): WfError {

@@ -77,8 +77,8 @@ export async function attendRequests(outcome: Outcome, options: DriveOptions): P
   const checked = checkResume(runDir, { runDir });
   const session = await reopen(runDir, checked, options);
   if (session.state.status === "waiting") session.record(engineStarted("resume", checked.project));
-  takeRequests(session);
-  if (session.state.cancel === null && session.state.status === "running") {
+  const taken = takeRequests(session);
+  if (taken === 0 && session.state.status === "running") {
     session.record({
       event: "run_waiting",
       reason: outcome.record.reason ?? { code: "PAUSED", message: "paused" },

@@ -4,8 +4,9 @@ import { inspect } from "../process/adopt.ts";
 import { endLeftovers } from "../process/stop.ts";
 import { attemptDir } from "../store/layout.ts";
 import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
-import { INTERRUPTED, recordEnd } from "./finish.ts";
+import { INTERRUPTED } from "./judge.ts";
 import type { Performer } from "./perform.ts";
+import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -18,17 +19,14 @@ export async function settleOpenAttempts(
   onEnd: (live: LiveAttempt, end: AttemptEnd) => void,
 ): Promise<void> {
   const { state, places } = session;
+  performer.reopenGates();
   for (const index of [...state.running]) {
     const { step, state: at } = nodeAt(state, index);
     if (at.status !== "running") continue;
     const { attempt, process: identity } = at;
     if (identity === null) {
       // It was about to fail before a process was needed; the next engine comes to the same.
-      recordEnd(
-        session,
-        { index, step: step.id, attempt, identity: NOBODY, adopted: true },
-        { status: "not_run" },
-      );
+      recordEnd(session, { index, step: step.id, attempt }, { status: "not_run" });
       continue;
     }
     const live: LiveAttempt = { index, step: step.id, attempt, identity, adopted: true };
@@ -73,5 +71,3 @@ const UNVERIFIABLE: Failure = {
   message:
     "it was started on another host or in another container, and left no exit status; it can not be verified",
 };
-
-const NOBODY = { pid: 0, startTime: "", bootId: "", pidNamespace: "", host: "", machineId: "", cookie: "" };

@@ -159,6 +159,8 @@ function effectiveLimits(limits: Limits, maxParallel: number | undefined): Effec
     max_total_iterations: limits.maxTotalIterations,
     ...(limits.runTimeoutMs !== undefined && { run_timeout_ms: limits.runTimeoutMs }),
     ...(max_parallel !== undefined && { max_parallel }),
+    ...(limits.budget.maxTokens !== undefined && { max_tokens: limits.budget.maxTokens }),
+    ...(limits.budget.maxCostUsd !== undefined && { max_cost_usd: limits.budget.maxCostUsd }),
   };
 }
 

@@ -41,7 +41,7 @@ export function prepareCommand(context: AttemptContext<CommandStep>): Prepared {
       });
     }
     const { text } = step.script;
-    const files = new Map([
+    const files = new Map<string, string>([
       [ATTEMPT_FILES.script, prelude(values) + text + (text.endsWith("\n") ? "" : "\n")],
     ]);
     for (const [name, value] of values) files.set(`${ATTEMPT_FILES.values}/${name}`, value);

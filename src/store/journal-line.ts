@@ -19,6 +19,8 @@ const EVENTS: Readonly<Record<RunEvent["event"], Readonly<Record<string, Shape>>
   attempt_started: { ...ATTEMPT, cause: "string" },
   attempt_adopted: ATTEMPT,
   attempt_ended: { record: "object", volatile: "object" },
+  decision: { ...ATTEMPT, decision: "string", comment: "string", digest: "string", volatile: "object" },
+  finally_started: { status: "string" },
   transition: { from: "string", to: "string", because: "object" },
   step_skipped: { step: "string", because: "string" },
   retry_scheduled: { ...ATTEMPT, because: "string", volatile: "object" },

@@ -11,6 +11,7 @@ export const RUN_FILES = {
   lock: "lock",
   steps: "steps",
   workspace: "workspace",
+  prompts: "prompts",
 } as const;
 
 export const LOCK_FILES = {
@@ -21,6 +22,11 @@ export const LOCK_FILES = {
 
 export const ATTEMPT_FILES = {
   script: "script.sh",
+  prompt: "prompt.md",
+  context: "context.json",
+  stdin: "stdin.txt",
+  gate: "gate.json",
+  agent: "agent.json",
   stdout: "stdout.log",
   stderr: "stderr.log",
   exit: "exit",
@@ -39,6 +45,9 @@ export const CREATING_PREFIX = ".creating-";
 export const tornFile = (n: number) => `${RUN_FILES.journal}.torn-${n}`;
 
 export const cancelRequest = (n: number) => `cancel-${n}.json`;
+
+export const decideRequest = (step: string, attempt: number, n: number) =>
+  `decide-${step}-${attempt}-${n}.json`;
 
 /** The attempt's folder relative to the run, with `/` whatever the platform. */
 export function attemptPath(step: string, attempt: number): string {

@@ -1,9 +1,10 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
+import type { Decision } from "../core/event.ts";
 import { isJsonObject } from "../core/json.ts";
 import { createExclusive, isTempName, syncDir } from "./atomic-file.ts";
 import { errnoOf, ioError } from "./io-error.ts";
-import { cancelRequest, RUN_FILES } from "./layout.ts";
+import { cancelRequest, decideRequest, RUN_FILES } from "./layout.ts";
 import { formatRecord } from "./record-text.ts";
 
 const MAX_REQUEST_BYTES = 64 * 1024;
@@ -16,9 +17,27 @@ export interface CancelRequest {
   readonly by: string;
 }
 
+/** A person's decision on an open gate; nonce and digest repeat those of its `gate.json`. */
+export interface DecideRequest {
+  readonly request: "decide";
+  readonly step: string;
+  readonly attempt: number;
+  readonly decision: Decision;
+  /** May be empty, but not for a rejection. */
+  readonly comment: string;
+  readonly nonce: string;
+  readonly digest: string;
+  /** Who decides, as they say. */
+  readonly by: string;
+  /** Only if the decider is a process of a step: its `WF_ATTEMPT_ID`. */
+  readonly cookie?: string;
+}
+
+export type ControlRequest = CancelRequest | DecideRequest;
+
 /** A file in `control/`; `file` is its path relative to the run. */
 export type FoundRequest =
-  | { readonly file: string; readonly ok: CancelRequest }
+  | { readonly file: string; readonly ok: ControlRequest }
   | { readonly file: string; readonly refusedBecause: string };
 
 /** Asks whoever drives the run, now or later, to cancel it; durable when it returns. Returns the file's path
@@ -27,14 +46,33 @@ export function writeCancelRequest(
   runDir: string,
   request: { readonly reason: string; readonly by: string },
 ): string {
+  const { reason, by } = request;
+  return writeRequest(runDir, { request: "cancel", reason, by }, cancelRequest, CANCEL_NAME);
+}
+
+/** The same for a decision on an open gate. */
+export function writeDecideRequest(runDir: string, request: Omit<DecideRequest, "request">): string {
+  const { step, attempt } = request;
+  const nameOf = (n: number) => decideRequest(step, attempt, n);
+  const prefix = nameOf(0).slice(0, -"0.json".length);
+  const pattern = new RegExp(`^${prefix}([1-9]\\d{0,8})\\.json$`);
+  return writeRequest(runDir, { request: "decide", ...request }, nameOf, pattern);
+}
+
+function writeRequest(
+  runDir: string,
+  request: ControlRequest,
+  nameOf: (n: number) => string,
+  pattern: RegExp,
+): string {
   const folder = join(runDir, RUN_FILES.control);
-  const text = formatRecord({ request: "cancel", reason: request.reason, by: request.by });
+  const text = formatRecord(request);
   try {
     if (fs.mkdirSync(folder, { recursive: true }) !== undefined) syncDir(runDir);
-    for (let n = nextNumber(folder); ; n += 1) {
-      if (!createExclusive(join(folder, cancelRequest(n)), text, { sync: true })) continue;
+    for (let n = nextNumber(folder, pattern); ; n += 1) {
+      if (!createExclusive(join(folder, nameOf(n)), text, { sync: true })) continue;
       syncDir(folder);
-      return `${RUN_FILES.control}/${cancelRequest(n)}`;
+      return `${RUN_FILES.control}/${nameOf(n)}`;
     }
   } catch (error) {
     throw ioError(error, `write into ${folder}`);
@@ -57,7 +95,7 @@ export function listRequests(runDir: string): FoundRequest[] {
     .map((name) => ({ file: `${RUN_FILES.control}/${name}`, ...readRequest(join(folder, name), name) }));
 }
 
-function readRequest(path: string, name: string): { ok: CancelRequest } | { refusedBecause: string } {
+function readRequest(path: string, name: string): { ok: ControlRequest } | { refusedBecause: string } {
   const refuse = (refusedBecause: string) => ({ refusedBecause });
   if (numberOf(name) === 0) return refuse("its name is not that of a request");
   let text: string;
@@ -79,22 +117,48 @@ function readRequest(path: string, name: string): { ok: CancelRequest } | { refu
     return refuse("it is not JSON");
   }
   if (!isJsonObject(value)) return refuse("it is not a JSON object");
-  const { request, reason, by, ...others } = value;
-  if (request !== "cancel") return refuse('its "request" is not "cancel"');
-  if (typeof reason !== "string") return refuse('its "reason" is not a text');
-  if (typeof by !== "string") return refuse('its "by" is not a text');
-  const [other] = Object.keys(others);
+  const keys = name.startsWith("cancel-") ? CANCEL_KEYS : DECIDE_KEYS;
+  if (value.request !== keys.request) return refuse(`its "request" is not "${keys.request}"`);
+  for (const [key, type] of Object.entries(keys.types)) {
+    if (typeof value[key] !== type) return refuse(`its "${key}" is not a ${type}`);
+  }
+  const other = Object.keys(value).find(
+    (key) => key !== "request" && key !== "cookie" && !(key in keys.types),
+  );
   if (other !== undefined) return refuse(`it has a key that is not known: ${JSON.stringify(other)}`);
-  return { ok: { request, reason, by } };
+  if (value.request === "decide") {
+    if (value.decision !== "approve" && value.decision !== "reject")
+      return refuse("it neither approves nor rejects");
+    if (value.decision === "reject" && String(value.comment).trim() === "")
+      return refuse("a rejection needs a comment");
+  }
+  return { ok: value as unknown as ControlRequest };
 }
 
-function nextNumber(folder: string): number {
-  return 1 + fs.readdirSync(folder).reduce((highest, name) => Math.max(highest, numberOf(name)), 0);
+const CANCEL_KEYS = { request: "cancel", types: { reason: "string", by: "string" } };
+const DECIDE_KEYS = {
+  request: "decide",
+  types: {
+    step: "string",
+    attempt: "number",
+    decision: "string",
+    comment: "string",
+    nonce: "string",
+    digest: "string",
+    by: "string",
+  },
+};
+const CANCEL_NAME = /^cancel-([1-9]\d{0,8})\.json$/;
+const DECIDE_NAME = /^decide-[a-z][a-z0-9_-]*-[1-9]\d*-([1-9]\d{0,8})\.json$/;
+
+function nextNumber(folder: string, pattern: RegExp): number {
+  const numbers = fs.readdirSync(folder).map((name) => Number(pattern.exec(name)?.[1] ?? 0));
+  return 1 + Math.max(0, ...numbers);
 }
 
 /** 0 if it is no name of a request. */
 function numberOf(name: string): number {
-  return Number(/^cancel-([1-9]\d{0,8})\.json$/.exec(name)?.[1] ?? 0);
+  return Number((CANCEL_NAME.exec(name) ?? DECIDE_NAME.exec(name))?.[1] ?? 0);
 }
 
 function byNumber(a: string, b: string): number {

@@ -1,43 +1,72 @@
 import assert from "node:assert/strict";
 import { type Action, decide, type Situation } from "../../src/core/decide.ts";
-import type { AttemptRecord, AttemptStatus, JournalLine, RunEvent } from "../../src/core/event.ts";
+import type {
+  AttemptRecord,
+  AttemptStatus,
+  Decision,
+  JournalLine,
+  RunEvent,
+  Usage,
+} from "../../src/core/event.ts";
 import { foldAll } from "../../src/core/fold.ts";
 import { toRecord } from "../../src/core/record.ts";
 import { nodeAt, nodeOf, type RunState } from "../../src/core/state.ts";
-import type { Step, Workflow } from "../../src/core/workflow.ts";
+import type { CommandStep, Step, Target, Workflow } from "../../src/core/workflow.ts";
 
 /** A step in short: what a test says of it, and defaults for the rest. */
-export type Short = Partial<Omit<Step, "needs" | "next" | "when">> & {
+export type Short = Partial<Omit<CommandStep, "type" | "needs" | "next" | "when" | "gate">> & {
+  /** An approval shows this. */
+  message?: string;
+  onApprove?: string;
+  onReject?: string;
+  gate?: true;
   id: string;
   needs?: string[];
   next?: string;
   when?: string;
 };
 
-export function workflow(shape: Workflow["shape"], shorts: Short[], more: Partial<Workflow> = {}): Workflow {
-  const indexOf = new Map(shorts.map(({ id }, index) => [id, index]));
-  const steps = shorts.map(({ needs = [], next, when, ...short }, index): Step => {
-    const target = next === undefined ? undefined : indexOf.get(next);
-    return {
-      type: "command",
-      index,
-      needs: needs.map((need) => indexOf.get(need) as number),
-      env: {},
-      workspaceMode: "project",
-      retry: { max: 0, delayMs: 0, backoff: 1, maxDelayMs: 60_000 },
-      outputs: [],
-      onInterrupt: "rerun",
-      allowFailure: false,
-      shell: ["sh", "-e"],
-      script: { text: "true\n", variables: [] },
-      ...(when !== undefined && { when: { source: when } }),
-      ...(next !== undefined && {
-        next: target === undefined ? { to: next as "done" | "fail" } : { to: "step" as const, index: target },
-      }),
-      ...short,
-    };
-  });
-  const limits = { maxTotalIterations: 100 };
+export function workflow(
+  shape: Workflow["shape"],
+  shorts: Short[],
+  more: Partial<Workflow> & { finally?: Short[] } = {},
+): Workflow {
+  const { finally: last = [], ...rest } = more;
+  const all = [...shorts, ...last];
+  const indexOf = new Map(all.map(({ id }, index) => [id, index]));
+  const target = (name: string): Target => {
+    const index = indexOf.get(name);
+    return index === undefined ? { to: name as "done" | "fail" } : { to: "step", index };
+  };
+  const steps = all.map(
+    ({ needs = [], next, when, message, onApprove, onReject, gate, ...short }, index): Step => {
+      const isGate = gate || message !== undefined || onApprove !== undefined || onReject !== undefined;
+      const common = {
+        index,
+        needs: needs.map((need) => indexOf.get(need) as number),
+        env: {},
+        workspaceMode: "project" as const,
+        retry: { max: 0, delayMs: 0, backoff: 1, maxDelayMs: 60_000 },
+        outputs: [],
+        onInterrupt: "rerun" as const,
+        allowFailure: false,
+        ...(when !== undefined && { when: { source: when } }),
+        ...(next !== undefined && { next: target(next) }),
+        ...(isGate && {
+          gate: {
+            ...(onApprove !== undefined && { onApprove: target(onApprove) }),
+            ...(onReject !== undefined && { onReject: target(onReject) }),
+          },
+        }),
+      };
+      if (message !== undefined) {
+        return { ...common, ...short, type: "approval", message: { source: message, parts: [message] } };
+      }
+      const command = { shell: ["sh", "-e"], script: { text: "true\n", variables: [] } };
+      return { ...common, type: "command", ...command, ...short };
+    },
+  );
+  const limits = { maxTotalIterations: 100, budget: {} };
   return {
     id: "w",
     tags: [],
@@ -48,8 +77,9 @@ export function workflow(shape: Workflow["shape"], shorts: Short[], more: Partia
     onFailure: "stop",
     redact: [],
     steps,
+    mainSteps: shorts.length,
     outputs: {},
-    ...more,
+    ...rest,
   };
 }
 
@@ -112,18 +142,34 @@ export class Story {
     });
   }
 
-  ended(step: string, status: AttemptStatus, code = "EXIT_STATUS"): this {
+  ended(
+    step: string,
+    status: AttemptStatus,
+    code = "EXIT_STATUS",
+    more: { decision?: Decision; outputs?: AttemptRecord["outputs"]; usage?: Usage; retryAt?: number } = {},
+  ): this {
     const node = nodeOf(this.state, step);
+    const { decision, outputs = {}, usage, retryAt } = more;
     const record: AttemptRecord = {
       step,
       attempt: node.attempts,
       cause: "first",
       status,
       ...(status !== "succeeded" && { error: { code, message: code } }),
-      outputs: {},
+      outputs,
+      ...(decision && { decision }),
     };
     const times = { startedAt: "", endedAt: "", stdoutBytes: 0, stderrBytes: 0 };
-    return this.say({ event: "attempt_ended", record, volatile: times });
+    const at = retryAt === undefined ? {} : { retryAt: new Date(T0 + retryAt).toISOString() };
+    return this.say({
+      event: "attempt_ended",
+      record,
+      volatile: { ...times, ...at, ...(usage && { usage }) },
+    });
+  }
+
+  decided(step: string, decision: Decision, feedback = ""): this {
+    return this.ended(step, "succeeded", "", { decision, outputs: { feedback: { value: feedback } } });
   }
 
   ran(step: string, status: AttemptStatus = "succeeded"): this {
@@ -181,8 +227,17 @@ function asEvent(state: RunState, action: Action): RunEvent {
     }
     case "transition":
       return { event: "transition", from: action.from, to: action.to, because: action.because };
-    case "wait":
-      return { event: "run_waiting", reason: action.reason };
+    case "wait": {
+      const { reason, until } = action;
+      const volatile = until === undefined ? {} : { volatile: { until: new Date(until).toISOString() } };
+      return { event: "run_waiting", reason, ...volatile };
+    }
+    case "finally":
+      return {
+        event: "finally_started",
+        status: action.status,
+        ...(action.reason && { reason: action.reason }),
+      };
     case "end":
       return {
         event: "run_ended",
@@ -213,6 +268,8 @@ function inShort(state: RunState, action: Action): string {
       return `${action.from} -> ${action.to}: ${action.because.code}`;
     case "wait":
       return `wait: ${action.reason.code}`;
+    case "finally":
+      return `finally after ${action.status}`;
     case "end":
       return action.reason ? `end ${action.status}: ${action.reason.code}` : `end ${action.status}`;
     default:

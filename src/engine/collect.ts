@@ -1,0 +1,70 @@
+import { parseDecision } from "../core/decision.ts";
+import type { Decision, Failure } from "../core/event.ts";
+import { nodeAt } from "../core/state.ts";
+import type { Step } from "../core/workflow.ts";
+import { finishAgent } from "../steps/agent.ts";
+import { type Collected, collectOutputs, collectUndeclared, declaresOutputs } from "../steps/outputs.ts";
+import { attemptDir } from "../store/layout.ts";
+import type { LiveAttempt } from "./attempts.ts";
+import type { Ending } from "./judge.ts";
+import type { Session } from "./session.ts";
+
+/** What an attempt left, and the decision if its step is a gate. */
+export interface Harvest extends Collected {
+  readonly decision?: Decision;
+}
+
+export const NOTHING: Harvest = { outputs: {}, security: [] };
+
+/** What an attempt left; a promise only where files have to be read or schemas to be checked. */
+export function collect(session: Session, live: LiveAttempt, ending: Ending): Harvest | Promise<Harvest> {
+  const { step } = nodeAt(session.state, live.index);
+  const { runDir } = session.places;
+  if (step.type === "agent_task" || step.type === "agent_review") {
+    return collectAgent(session, live, ending).then((harvest) => withDecision(step, harvest));
+  }
+  if (ending.status !== "succeeded") return NOTHING;
+  if (!declaresOutputs(step)) return withDecision(step, collectUndeclared(runDir, step, live.attempt));
+  const { runId } = session.state;
+  return collectOutputs(runDir, runId, step, live.attempt, session.sync).then((found) =>
+    withDecision(step, found),
+  );
+}
+
+async function collectAgent(session: Session, live: LiveAttempt, ending: Ending): Promise<Collected> {
+  const { state, places } = session;
+  const node = nodeAt(state, live.index);
+  const { step } = node;
+  if (step.type !== "agent_task" && step.type !== "agent_review")
+    throw new Error(`${step.id} is no agent's step`);
+  if (ending.status === "not_run" || ending.status === "interrupted") return NOTHING;
+  const dir = attemptDir(places.runDir, step.id, live.attempt);
+  const context = { state, places, node, step, attempt: live.attempt, dir };
+  const stopped =
+    ending.status === "timed_out" ? "TIMEOUT" : ending.status === "canceled" ? "CANCELED" : null;
+  const collected = await finishAgent(context, { exitCode: ending.exitCode ?? null, stopped }, session.sync);
+  // What the engine did to it says more than what the client made of that.
+  if (stopped === null) return collected;
+  const { failure: _, ...rest } = collected;
+  return rest;
+}
+
+/** A gate ends in a decision, or has failed. */
+function withDecision(step: Step, collected: Collected): Harvest {
+  if (!step.gate || collected.failure) return collected;
+  const output = collected.outputs.decision;
+  if (output === undefined && Object.keys(collected.outputs).length === 0 && step.type !== "command")
+    return collected;
+  const decision = parseDecision(output && "value" in output ? output.value : undefined);
+  if (decision !== null) return { ...collected, decision };
+  return { ...collected, failure: badDecision(output && "value" in output ? output.value : undefined) };
+}
+
+function badDecision(value: unknown): Failure {
+  const found = value === undefined ? "there is none" : `it is ${JSON.stringify(value)}`;
+  return {
+    code: "BAD_DECISION",
+    message: `the step is a gate, and its output decision must be approve or reject: ${found}`,
+    hint: 'a command writes it with: echo "decision=approve" >> "$WF_OUTPUT"',
+  };
+}

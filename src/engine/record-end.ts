@@ -1,0 +1,93 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { successor } from "../core/decide.ts";
+import type { AttemptRecord, AttemptStatus, Decision, Failure } from "../core/event.ts";
+import { mayRetry } from "../core/retry.ts";
+import { isFinally, nodeAt, type RunState, type StepNode } from "../core/state.ts";
+import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
+import { type Harvest, NOTHING } from "./collect.ts";
+import type { Ending } from "./judge.ts";
+import type { Session } from "./session.ts";
+
+/** Records the end of an attempt with all that is known of it. */
+export function recordEnd(
+  session: Session,
+  live: { readonly index: number; readonly step: string; readonly attempt: number },
+  ending: Ending,
+  collected: Harvest = NOTHING,
+): void {
+  const { state } = session;
+  const node = nodeAt(state, live.index);
+  const at = node.state;
+  if (at.status !== "running" && at.status !== "waiting") throw new Error(`${live.step} is not open`);
+  for (const what of collected.security) {
+    session.record({ event: "security", step: live.step, attempt: live.attempt, what });
+  }
+  const status = collected.failure ? "failed" : ending.status;
+  const error = collected.failure ?? ending.error;
+  const decision = status === "succeeded" ? collected.decision : undefined;
+  const next = whereTo(state, node, status, error, decision ?? null);
+  const record: AttemptRecord = {
+    step: live.step,
+    attempt: live.attempt,
+    cause: at.cause,
+    status,
+    ...(ending.exitCode !== undefined && { exitCode: ending.exitCode }),
+    ...(ending.signal !== undefined && { signal: ending.signal }),
+    ...(error && { error }),
+    outputs: status === "succeeded" ? collected.outputs : {},
+    ...(decision && { decision }),
+    ...(next && { next }),
+  };
+  const dir = attemptDir(session.places.runDir, live.step, live.attempt);
+  session.record({
+    event: "attempt_ended",
+    record,
+    volatile: {
+      startedAt: new Date(at.startedAt).toISOString(),
+      endedAt: new Date(session.clock.now()).toISOString(),
+      stdoutBytes: sizeOf(join(dir, ATTEMPT_FILES.stdout)),
+      stderrBytes: sizeOf(join(dir, ATTEMPT_FILES.stderr)),
+      ...(collected.usage && { usage: collected.usage }),
+      ...(collected.retryAt !== undefined && { retryAt: new Date(collected.retryAt).toISOString() }),
+    },
+  });
+}
+
+/** Bytes; 0 if there is no such file. */
+export function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** In a sequence: where the run goes after this attempt, and why. */
+function whereTo(
+  state: RunState,
+  node: StepNode,
+  status: AttemptStatus,
+  error: Failure | undefined,
+  decision: Decision | null,
+): AttemptRecord["next"] {
+  if (state.workflow.shape !== "sequence" || isFinally(state, node.step.index)) return undefined;
+  const { step } = node;
+  if (status === "succeeded" && decision === "reject" && !step.gate?.onReject) {
+    return { to: "fail", because: "it was rejected, and there is no on_reject" };
+  }
+  if (status === "succeeded") return described(state, node, "succeeded", decision);
+  if (status !== "failed" && status !== "timed_out") return undefined;
+  const failures = node.failures + 1;
+  if (mayRetry(step.retry, failures, error?.code ?? "")) {
+    return { to: step.id, because: `retry ${failures} of ${step.retry.max}` };
+  }
+  if (step.allowFailure) return described(state, node, "failed", null);
+  return { to: "fail", because: step.retry.max > 0 ? "it failed and no retry is left" : "it failed" };
+}
+
+function described(
+  state: RunState,
+  node: StepNode,
+  how: "succeeded" | "failed",
+  decision: Decision | null,
+): { to: string; because: string } {
+  const { to, because } = successor(state, node.step.index, how, decision);
+  return { to, because: because.message };
+}
