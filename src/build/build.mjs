@@ -8,6 +8,7 @@ import { lateBuiltins } from "./plugins.mjs";
 // `npm run build`: src/ → dist/, with the dependencies in it, so that starting `wf` reads a handful of files.
 //   dist/cli.js         what bin/wf.js imports: answers --version, else starts app.cjs
 //   dist/app.cjs        the command line; dist/app.cjs.cache is what V8 made of it
+//   dist/mask.js        the process around each step of a run with secrets
 //   dist/index.js       the library; dist/types its declarations
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
@@ -29,9 +30,9 @@ const common = {
 const fresh = `${root}dist/.new-${process.pid}`;
 mkdirSync(fresh, { recursive: true });
 try {
-  await Promise.all([buildApp(), buildStarter(), buildLibrary()]);
+  await Promise.all([buildApp(), buildStarter(), buildMask(), buildLibrary()]);
   warm();
-  for (const name of ["app.cjs.cache", "app.cjs", "cli.js"]) place(name);
+  for (const name of ["app.cjs.cache", "app.cjs", "cli.js", "mask.js"]) place(name);
   if (!inTests) buildTypes();
 } finally {
   rmSync(fresh, { recursive: true, force: true });
@@ -56,6 +57,10 @@ function buildApp() {
 
 function buildStarter() {
   return build({ ...common, entryPoints: ["src/build/cli.mjs"], outfile: `${fresh}/cli.js`, format: "esm" });
+}
+
+function buildMask() {
+  return build({ ...common, entryPoints: ["src/process/mask-main.ts"], outfile: `${fresh}/mask.js`, format: "esm" });
 }
 
 function buildLibrary() {

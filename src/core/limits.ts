@@ -20,3 +20,5 @@ export const CONTROL_POLL_MS = 1000;
 export const CONTROL_REREAD_MS = 80;
 /** An artifact up to this size is hashed in the engine's turn, a larger one beside it, bytes. */
 export const INLINE_HASH_BYTES = 1024 * 1024;
+/** All secrets of a run together: their forms are looked for in every byte that steps print. */
+export const MAX_SECRETS_BYTES = 64 * 1024;

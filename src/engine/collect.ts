@@ -2,9 +2,10 @@ import { parseDecision } from "../core/decision.ts";
 import type { Decision, Failure } from "../core/event.ts";
 import { nodeAt } from "../core/state.ts";
 import type { Step } from "../core/workflow.ts";
+import { scrub } from "../secrets/scrub.ts";
 import { finishAgent } from "../steps/agent.ts";
 import { type Collected, collectOutputs, collectUndeclared, declaresOutputs } from "../steps/outputs.ts";
-import { attemptDir } from "../store/layout.ts";
+import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import type { LiveAttempt } from "./attempts.ts";
 import type { Ending } from "./judge.ts";
 import type { Session } from "./session.ts";
@@ -16,8 +17,47 @@ export interface Harvest extends Collected {
 
 export const NOTHING: Harvest = { outputs: {}, security: [] };
 
-/** What an attempt left; a promise only where files have to be read or schemas to be checked. */
+/**
+ * What an attempt left; a promise only where files have to be read or schemas to be checked. In a run with secrets they
+ * are taken out of it first, however it ended.
+ */
 export function collect(session: Session, live: LiveAttempt, ending: Ending): Harvest | Promise<Harvest> {
+  if (session.places.secrets.none || ending.status === "not_run") return harvest(session, live, ending);
+  return scrubbed(session, live, ending);
+}
+
+async function scrubbed(session: Session, live: LiveAttempt, ending: Ending): Promise<Harvest> {
+  const { runDir, secrets } = session.places;
+  const dir = attemptDir(runDir, live.step, live.attempt);
+  const { removed, renamed } = await scrub(dir, secrets, { sync: session.sync, leave: NOT_SCRUBBED });
+  const left = await harvest(session, live, ending);
+  const security = [
+    ...renamed.map((path) => `a secret stood in a file's name: it is ${path} now`),
+    ...removed.map((path) => `a secret stood in ${path}, which is no text: it was removed`),
+    ...left.security,
+  ];
+  if (removed.length === 0 || ending.status !== "succeeded") return { ...left, security };
+  return { ...left, outputs: {}, security, failure: secretInOutput(removed) };
+}
+
+/** Masked as they were written; the wrapper's own; the step's workspace, which is not ours to change. */
+const NOT_SCRUBBED: ReadonlySet<string> = new Set([
+  ATTEMPT_FILES.stdout,
+  ATTEMPT_FILES.stderr,
+  ATTEMPT_FILES.exit,
+  ATTEMPT_FILES.work,
+]);
+
+function secretInOutput(files: readonly string[]): Failure {
+  const are = files.length > 1 ? "are no text files and hold" : "is no text file and holds";
+  return {
+    code: "SECRET_IN_OUTPUT",
+    message: `${files.join(", ")} ${are} a secret, which can not be masked there: removed`,
+    hint: "keep secrets out of archives and binaries, or write them outside of the run",
+  };
+}
+
+function harvest(session: Session, live: LiveAttempt, ending: Ending): Harvest | Promise<Harvest> {
   const { step } = nodeAt(session.state, live.index);
   const { runDir } = session.places;
   if (step.type === "agent_task" || step.type === "agent_review") {

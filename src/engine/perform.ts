@@ -9,6 +9,7 @@ import { renderTemplate, TemplateError } from "../core/template.ts";
 import type { ApprovalStep } from "../core/workflow.ts";
 import { readExit, watch } from "../process/adopt.ts";
 import type { LaunchedProcess, Launcher } from "../process/launcher.ts";
+import { masked } from "../process/mask.ts";
 import type { Stopper } from "../process/stop.ts";
 import { prepareAgent } from "../steps/agent.ts";
 import { openGate, prepareGate, readGate } from "../steps/approval.ts";
@@ -184,8 +185,9 @@ export class Performer {
     command: Prepared,
     cookie: string,
   ): void {
-    const { session, launcher } = this.#parts;
-    const dir = attemptDir(session.places.runDir, node.step.id, attempt);
+    const { session, launcher, environment } = this.#parts;
+    const { runDir, secrets } = session.places;
+    const dir = attemptDir(runDir, node.step.id, attempt);
     const identity = { ...launched.identity, cookie };
     this.live.set(node.step.index, {
       index: node.step.index,
@@ -197,7 +199,8 @@ export class Performer {
       unwatch: () => undefined,
     });
     this.#bySlot.set(launched.slot, node.step.index);
-    const { cwd, argv, env, stdin } = command;
+    const { cwd, stdin } = command;
+    const { argv, env } = secrets.none ? command : masked(command, environment, [...secrets.values.values()]);
     launcher.prepare(launched, { attemptDir: dir, cwd, argv, env, ...(stdin !== undefined && { stdin }) });
     session.afterCommit(() => launcher.open(launched));
   }

@@ -4,6 +4,7 @@ import { successor } from "../core/decide.ts";
 import type { AttemptRecord, AttemptStatus, Decision, Failure } from "../core/event.ts";
 import { mayRetry } from "../core/retry.ts";
 import { isFinally, nodeAt, type RunState, type StepNode } from "../core/state.ts";
+import type { Secrets } from "../secrets/secrets.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import { type Harvest, NOTHING } from "./collect.ts";
 import type { Ending } from "./judge.ts";
@@ -17,14 +18,22 @@ export function recordEnd(
   collected: Harvest = NOTHING,
 ): void {
   const { state } = session;
+  const { secrets } = session.places;
   const node = nodeAt(state, live.index);
   const at = node.state;
   if (at.status !== "running" && at.status !== "waiting") throw new Error(`${live.step} is not open`);
   for (const what of collected.security) {
-    session.record({ event: "security", step: live.step, attempt: live.attempt, what });
+    session.record({
+      event: "security",
+      step: live.step,
+      attempt: live.attempt,
+      what: secrets.maskText(what),
+    });
   }
   const status = collected.failure ? "failed" : ending.status;
-  const error = collected.failure ?? ending.error;
+  const failure = collected.failure ?? ending.error;
+  // What a step left has been scrubbed; nothing that is said about it may be the one thing that was not.
+  const error = failure && secrets.maskFailure(failure);
   const decision = status === "succeeded" ? collected.decision : undefined;
   const next = whereTo(state, node, status, error, decision ?? null);
   const record: AttemptRecord = {
@@ -35,7 +44,7 @@ export function recordEnd(
     ...(ending.exitCode !== undefined && { exitCode: ending.exitCode }),
     ...(ending.signal !== undefined && { signal: ending.signal }),
     ...(error && { error }),
-    outputs: status === "succeeded" ? collected.outputs : {},
+    outputs: status === "succeeded" ? maskedOutputs(collected.outputs, secrets) : {},
     ...(decision && { decision }),
     ...(next && { next }),
   };
@@ -52,6 +61,15 @@ export function recordEnd(
       ...(collected.retryAt !== undefined && { retryAt: new Date(collected.retryAt).toISOString() }),
     },
   });
+}
+
+function maskedOutputs(outputs: AttemptRecord["outputs"], secrets: Secrets): AttemptRecord["outputs"] {
+  if (secrets.none) return outputs;
+  const masked = Object.entries(outputs).map(([key, output]) => [
+    secrets.maskText(key),
+    "value" in output ? { value: secrets.maskValue(output.value) } : output,
+  ]);
+  return Object.fromEntries(masked) as AttemptRecord["outputs"];
 }
 
 /** Bytes; 0 if there is no such file. */

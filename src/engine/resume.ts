@@ -4,6 +4,8 @@ import type { JournalLine, RunOptions } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
 import { WfError } from "../core/problem.ts";
 import type { Workflow } from "../core/workflow.ts";
+import type { Secrets } from "../secrets/secrets.ts";
+import { collectSecrets } from "../secrets/supply.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { claim } from "../store/lock.ts";
@@ -74,7 +76,8 @@ async function goOn(request: ResumeRequest, how: "resume" | "next"): Promise<Out
  */
 export async function attendRequests(outcome: Outcome, options: DriveOptions): Promise<Outcome> {
   const { runDir } = outcome;
-  const checked = checkResume(runDir, { runDir });
+  const { secrets, env } = options;
+  const checked = checkResume(runDir, { runDir, ...(secrets && { secrets }), ...(env && { env }) });
   const session = await reopen(runDir, checked, options);
   if (session.state.status === "waiting") session.record(engineStarted("resume", checked.project));
   const taken = takeRequests(session);
@@ -98,6 +101,7 @@ interface CheckedResume {
   readonly limits: ReturnType<typeof raiseLimits>;
   readonly sourceChanged: string | null;
   readonly durability: RunOptions["durability"];
+  readonly secrets: Secrets;
 }
 
 /** Everything that can be refused before anything is written. */
@@ -126,6 +130,7 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
     limits: raiseLimits(request.limits ?? {}),
     sourceChanged: sourceChanged(project, created),
     durability: created.options.durability,
+    secrets: collectSecrets(workflow, request.secrets, request.env ?? process.env, created.inputs),
   };
 }
 
@@ -150,7 +155,7 @@ async function reopen(runDir: string, checked: CheckedResume, options: DriveOpti
     const state = foldAll(checked.workflow, recovered.lines);
     const { seq, length } = recovered;
     const journal = Journal.open(runDir, { seq, epoch: held.epoch, run: state.runId, length, durability });
-    const places = { runDir, project: checked.project };
+    const places = { runDir, project: checked.project, secrets: checked.secrets };
     repairRecords(runDir, state, recovered.lines);
     return new Session({ places, state, claim: held, clock, journal, observer });
   } catch (error) {

@@ -4,6 +4,7 @@ import { inspect } from "../process/adopt.ts";
 import { endLeftovers } from "../process/stop.ts";
 import { attemptDir } from "../store/layout.ts";
 import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
+import { collect } from "./collect.ts";
 import { INTERRUPTED } from "./judge.ts";
 import type { Performer } from "./perform.ts";
 import { recordEnd } from "./record-end.ts";
@@ -31,7 +32,10 @@ export async function settleOpenAttempts(
     }
     const live: LiveAttempt = { index, step: step.id, attempt, identity, adopted: true };
     const adopted = () => session.record({ event: "attempt_adopted", step: step.id, attempt });
-    const interrupted = (error: Failure) => recordEnd(session, live, { status: "interrupted", error });
+    const interrupted = async (error: Failure) => {
+      const ending = { status: "interrupted", error } as const;
+      recordEnd(session, live, ending, await collect(session, live, ending));
+    };
     const found = inspect(attemptDir(places.runDir, step.id, attempt), identity);
     switch (found.found) {
       case "exited":
@@ -48,13 +52,13 @@ export async function settleOpenAttempts(
         break;
       case "lost":
         await endLeftovers(identity);
-        interrupted(INTERRUPTED);
+        await interrupted(INTERRUPTED);
         break;
       case "rebooted":
-        interrupted({ code: "INTERRUPTED", message: "the machine was restarted while it ran" });
+        await interrupted({ code: "INTERRUPTED", message: "the machine was restarted while it ran" });
         break;
       case "foreign":
-        if (found.exitCode === null) interrupted(UNVERIFIABLE);
+        if (found.exitCode === null) await interrupted(UNVERIFIABLE);
         else {
           adopted();
           onEnd(live, { exitCode: found.exitCode });

@@ -7,6 +7,8 @@ import { WfError } from "../core/problem.ts";
 import { toRecord } from "../core/record.ts";
 import type { Limits, Workflow } from "../core/workflow.ts";
 import { resolveInputs } from "../language/inputs.ts";
+import type { Secrets } from "../secrets/secrets.ts";
+import { collectSecrets, openInputs, withMarks } from "../secrets/supply.ts";
 import { createRun } from "../store/create-run.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
@@ -26,7 +28,9 @@ import { Session } from "./session.ts";
 export interface CheckedStart {
   readonly file: string;
   readonly loaded: LoadedFile;
+  /** A mark for each secret. */
   readonly inputs: Readonly<Record<string, Json>>;
+  readonly secrets: Secrets;
   readonly project: string;
   readonly runsDir: string;
 }
@@ -50,8 +54,11 @@ export async function start(request: StartRequest): Promise<Outcome> {
 /** Checks the file, the inputs and the options. Raises all problems of the first of them that has any. */
 export async function checkStart(request: StartRequest): Promise<CheckedStart> {
   const loaded = loadFile(request.file, request.workflowId);
-  const resolved = await resolveInputs(loaded.workflow, request.inputs);
+  const { workflow } = loaded;
+  const open = workflow.inputs.filter(({ secret }) => !secret);
+  const resolved = await resolveInputs({ inputs: open }, openInputs(workflow, request.inputs));
   if (!resolved.ok) throw new WfError(resolved.problems);
+  const secrets = collectSecrets(workflow, request.secrets, request.env ?? process.env);
   const { until, runId } = request;
   if (until !== undefined) requireStep(loaded.workflow, until, "--until");
   if (runId !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(runId)) {
@@ -64,7 +71,7 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
   }
   const project = findProject(dirname(resolve(request.file)));
   const runsDir = resolve(request.runsDir ?? process.env.WF_RUNS_DIR ?? join(project, ".wf", "runs"));
-  return { file: resolve(request.file), loaded, inputs: resolved.inputs, project, runsDir };
+  return { file: resolve(request.file), loaded, inputs: withMarks(workflow, resolved.inputs, secrets), secrets, project, runsDir };
 }
 
 export function requireStep(workflow: Workflow, step: string, option: string): void {
@@ -101,7 +108,7 @@ async function create(request: StartRequest, checked: CheckedStart): Promise<Ses
   const state = foldAll(workflow, made.lines);
   const { runDir, claim, seq, length } = made;
   const journal = Journal.open(runDir, { seq, epoch: claim.epoch, run: runId, length, durability });
-  const places = { runDir, project };
+  const places = { runDir, project, secrets: checked.secrets };
   const observer = request.observer ?? {};
   const session = new Session({ places, state, claim, clock, journal, observer });
   session.snapshotIsCurrent();

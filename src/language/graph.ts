@@ -3,6 +3,7 @@ import type { StepReference } from "./names.ts";
 import type { Node } from "./node.ts";
 import type { Reader } from "./read.ts";
 import type { Problems } from "./report.ts";
+import { FINALLY_HINT } from "./targets.ts";
 
 /** A step's `needs` as read: indexes, and where each stands. */
 export interface Needs {
@@ -14,20 +15,17 @@ export function readNeeds(
   node: Node | undefined,
   id: string,
   steps: ReadonlyMap<string, number>,
+  mainSteps: number,
   reader: Reader,
 ): Needs {
   const indexes: number[] = [];
   const nodes: Node[] = [];
   for (const text of reader.texts(node, "`needs`")) {
     const index = steps.get(text.value);
-    if (index === undefined) {
-      const hint = suggest(text.value, steps, "steps");
-      reader.problems.add(
-        "UNKNOWN_STEP",
-        text,
-        `step ${id} needs "${text.value}", which is not a step`,
-        hint,
-      );
+    if (index === undefined || index >= mainSteps) {
+      const hint = index === undefined ? suggest(text.value, steps, "steps") : FINALLY_HINT;
+      const what = index === undefined ? "not a step" : "a step of `finally`";
+      reader.problems.add("UNKNOWN_STEP", text, `step ${id} needs "${text.value}", which is ${what}`, hint);
     } else if (indexes.includes(index)) {
       reader.problems.add("BAD_VALUE", text, `step ${id} needs "${text.value}" twice`);
     } else {

@@ -1,9 +1,9 @@
-import { nameFault, variableName } from "../core/ids.ts";
+import { nameFault, secretVariable, variableName } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { valueFaults } from "../core/json-schema.ts";
 import type { InputDeclaration } from "../core/workflow.ts";
-import { type Node, toJson } from "./node.ts";
-import { notSupported, type Reader } from "./read.ts";
+import { type MapNode, type Node, toJson } from "./node.ts";
+import type { Reader } from "./read.ts";
 import { readSchema } from "./schema.ts";
 import type { Span } from "./source.ts";
 
@@ -25,7 +25,7 @@ export function readInputs(node: Node | undefined, reader: Reader): InputDeclara
   const found: InputDeclaration[] = [];
   if (node.kind === "list") {
     for (const text of reader.texts(node, "`inputs`")) {
-      if (checkName(text.value, text, variables, reader)) found.push({ name: text.value, optional: false });
+      if (checkName(text.value, text, variables, reader)) found.push(plain(text.value));
     }
     return found;
   }
@@ -59,19 +59,14 @@ function checkName(name: string, at: Span, variables: Map<string, string>, reade
 }
 
 function readInput(name: string, node: Node, reader: Reader): InputDeclaration {
-  if (node.kind === "scalar" && node.value === null) return { name, optional: false };
+  if (node.kind === "scalar" && node.value === null) return plain(name);
   const map = reader.map(node, `the input "${name}"`, "write `{ type: string }`, or `{}` for any value");
-  if (!map) return { name, optional: false };
+  if (!map) return plain(name);
   const get = (key: string) => map.entries.get(key)?.value;
   const description = reader.string(get("description"), `the description of "${name}"`);
   const optional = reader.boolean(get("optional"), `\`optional\` of "${name}"`) ?? false;
-  if (reader.boolean(get("secret"), `\`secret\` of "${name}"`)) {
-    reader.problems.add(
-      "NOT_SUPPORTED",
-      map.entries.get("secret")?.key ?? map,
-      notSupported("`secret: true`"),
-    );
-  }
+  const secret = reader.boolean(get("secret"), `\`secret\` of "${name}"`) ?? false;
+  if (secret) checkSecret(name, map, reader);
   const schema = readSchema(map, `the input "${name}"`, OWN_KEYS, reader);
   const given = get("default");
   const value: Json | undefined = given && toJson(given);
@@ -90,5 +85,24 @@ function readInput(name: string, node: Node, reader: Reader): InputDeclaration {
     ...(schema && Object.keys(schema).length > 0 ? { schema } : {}),
     ...(value === undefined ? {} : { default: value }),
     optional,
+    secret,
   };
+}
+
+function plain(name: string): InputDeclaration {
+  return { name, optional: false, secret: false };
+}
+
+/** A secret is text, and nothing of it stands in the file. */
+function checkSecret(name: string, map: MapNode, reader: Reader): void {
+  for (const key of ["default", "enum", "const", "examples"]) {
+    const entry = map.entries.get(key);
+    const hint = `it comes from ${secretVariable(name)} or \`--secret ${name}=@file\` alone`;
+    if (entry)
+      reader.problems.add("BAD_VALUE", entry.key, `the secret "${name}" can not have \`${key}\``, hint);
+  }
+  const type = map.entries.get("type")?.value;
+  if (type && toJson(type) !== "string") {
+    reader.problems.add("BAD_VALUE", type, `the secret "${name}" must be of type string`);
+  }
 }

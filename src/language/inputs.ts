@@ -6,6 +6,7 @@ import type { Problem, ProblemCode } from "../core/problem.ts";
 import type { InputDeclaration, Workflow } from "../core/workflow.ts";
 import { suggest } from "./did-you-mean.ts";
 import { parseJson } from "./json-text.ts";
+import { resolveSecrets } from "./secrets.ts";
 
 export { parseInputFile } from "./input-file.ts";
 
@@ -25,15 +26,17 @@ export type ResolvedInputs =
 
 /**
  * The value of every declared input: what an argument says, else a file, else the default; null for an optional one
- * that was not given. Text from arguments is read by the declared type. All problems at once.
+ * that was not given. Text from arguments is read by the declared type. A secret stands as `{"$secret": name}`: its
+ * value comes in `secrets`, and goes no further than this. All problems at once.
  */
 export function resolveInputs(
   workflow: Pick<Workflow, "inputs">,
   given: readonly GivenInput[],
+  secrets: ReadonlyMap<string, string> = new Map(),
 ): ResolvedInputs {
   const declared = new Map(workflow.inputs.map((input) => [input.name, input]));
   const problems: Problem[] = [];
-  const add = (code: ProblemCode, message: string, from?: GivenInput, hint?: string) => {
+  const add: AddProblem = (code, message, from, hint) => {
     const { position, excerpt } = from ?? {};
     const place = { ...(position ? { position } : {}), ...(excerpt ? { excerpt } : {}) };
     problems.push({ code, message, ...(hint === undefined ? {} : { hint }), ...place });
@@ -52,7 +55,9 @@ export function resolveInputs(
     if (each.from === "argument" || chosen.get(each.name)?.from !== "argument") chosen.set(each.name, each);
   }
   const inputs: Record<string, Json> = {};
+  Object.assign(inputs, resolveSecrets(workflow, chosen, secrets, add));
   for (const input of workflow.inputs) {
+    if (input.secret) continue;
     const from = chosen.get(input.name);
     if (!from && input.default === undefined && !input.optional) {
       const all = workflow.inputs.map(describe).join("; ");
@@ -73,12 +78,15 @@ export function resolveInputs(
   return first ? { ok: false, problems: [first, ...rest] } : { ok: true, inputs };
 }
 
+export type AddProblem = (code: ProblemCode, message: string, from?: GivenInput, hint?: string) => void;
+
 /** `version (string)`, `dry_run (boolean, default false)`. */
 function describe(input: InputDeclaration): string {
   const types = typesOf(input);
   const notes = types.length > 0 ? [types.join(" or ")] : [];
   if (input.default !== undefined) notes.push(`default ${JSON.stringify(input.default)}`);
   else if (input.optional) notes.push("optional");
+  if (input.secret) notes.push("secret");
   return notes.length > 0 ? `${input.name} (${notes.join(", ")})` : input.name;
 }
 

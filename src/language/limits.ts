@@ -1,4 +1,4 @@
-import type { Limits } from "../core/workflow.ts";
+import type { Budget, Limits } from "../core/workflow.ts";
 import type { MapNode, Node } from "./node.ts";
 import { checkKeys, type Reader } from "./read.ts";
 
@@ -28,8 +28,9 @@ const LIMIT_KEYS = {
     "step_timeout_seconds",
     "max_parallel",
     "max_retries",
+    "max_tokens",
+    "max_cost_usd",
   ],
-  unsupported: ["max_tokens", "max_cost_usd"],
 };
 
 const ORCHESTRATION_KEYS = {
@@ -66,10 +67,21 @@ export function readLimits(
       maxTotalIterations: iterations ?? Math.max(LEAST_ITERATIONS, ITERATIONS_PER_STEP * stepCount),
       ...(runTimeoutMs === undefined ? {} : { runTimeoutMs }),
       ...(maxParallel === null ? {} : { maxParallel }),
+      budget: readBudget(map, reader),
     },
     ...(stepTimeoutMs === undefined ? {} : { stepTimeoutMs }),
     ...(book.maxStepTimeoutMs === undefined ? {} : { maxStepTimeoutMs: book.maxStepTimeoutMs }),
     ...(maxRetries === null ? {} : { maxRetries }),
+  };
+}
+
+/** `max_tokens` and `max_cost_usd`, of a workflow or of a step that calls an agent. */
+export function readBudget(limits: MapNode | null, reader: Reader): Budget {
+  const maxTokens = reader.integer(limits?.entries.get("max_tokens")?.value, "`max_tokens`", 1);
+  const maxCostUsd = reader.amount(limits?.entries.get("max_cost_usd")?.value, "`max_cost_usd`");
+  return {
+    ...(maxTokens === null ? {} : { maxTokens }),
+    ...(maxCostUsd === null ? {} : { maxCostUsd }),
   };
 }
 

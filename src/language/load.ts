@@ -2,6 +2,7 @@ import type { Problem } from "../core/problem.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { suggest } from "./did-you-mean.ts";
 import { parseYaml } from "./parse.ts";
+import { PromptFiles } from "./prompt-file.ts";
 import { Reader } from "./read.ts";
 import { Problems } from "./report.ts";
 import { decode } from "./source.ts";
@@ -12,6 +13,11 @@ import { readWorkflow } from "./workflow.ts";
 export interface GivenFile {
   readonly path: string;
   readonly bytes: Uint8Array;
+  /**
+   * A file that this one names, such as a prompt; null if there is none. The path is relative to this file, with `/`
+   * between its parts, and has no `..` in it.
+   */
+  readonly readFile?: (path: string) => Uint8Array | null;
 }
 
 export type Loaded =
@@ -20,28 +26,29 @@ export type Loaded =
 
 /**
  * The workflow that a file describes, or all that is wrong with it, in the order of the file. Of a workbook: the
- * workflow named by `id`, else its `default_workflow`, else its only one. Reads no other file.
+ * workflow named by `id`, else its `default_workflow`, else its only one. Reads other files by `file.readFile` alone.
  */
 export function loadWorkflow(file: GivenFile, options: { readonly id?: string | undefined } = {}): Loaded {
   const decoded = decode(file.path, file.bytes);
   if (!decoded.ok) return { ok: false, problems: [decoded.problem] };
   const problems = new Problems(decoded.source);
-  const workflow = read(problems, options.id);
+  const workflow = read(file, problems, options.id);
   const [first, ...rest] = problems.sorted();
   if (first) return { ok: false, problems: [first, ...rest] };
   if (!workflow) throw new Error("a workflow was refused without a reason");
   return { ok: true, workflow };
 }
 
-function read(problems: Problems, id: string | undefined): Workflow | null {
+function read(file: GivenFile, problems: Problems, id: string | undefined): Workflow | null {
   const reader = new Reader(problems);
+  const prompts = new PromptFiles(file, reader);
   const root = parseYaml(problems);
   if (!root) return null;
   const map = reader.map(root, "the file", "it begins with `id:` and `steps:`");
   if (!map) return null;
   if (map.entries.has("workflows")) {
     const selected = selectWorkflow(map, id, reader);
-    return selected && readWorkflow(selected.map, selected.around, reader);
+    return selected && readWorkflow(selected.map, selected.around, prompts, reader);
   }
   const own = map.entries.get("id")?.value;
   if (id !== undefined && own?.kind === "scalar" && own.value !== id) {
@@ -52,5 +59,5 @@ function read(problems: Problems, id: string | undefined): Workflow | null {
       suggest(id, [String(own.value)], "workflows"),
     );
   }
-  return readWorkflow(map, { limits: {} }, reader);
+  return readWorkflow(map, { limits: {} }, prompts, reader);
 }

@@ -1,23 +1,34 @@
 import { expressionReferences } from "../core/expression.ts";
 import { type Piece, parseTemplate, scanTemplate } from "../core/template.ts";
-import type { Template } from "../core/workflow.ts";
+import type { InputDeclaration, Template } from "../core/workflow.ts";
 import { type Candidates, nearest, suggest } from "./did-you-mean.ts";
 import type { Inside } from "./node.ts";
 import type { TextNode } from "./read.ts";
 import type { Problems } from "./report.ts";
 import { LITERAL_HINT } from "./script.ts";
+import { type Produced, StepOutputs } from "./step-outputs.ts";
 
 /** What the names in a text may refer to, by where the text stands. */
 export interface View {
   /** Index of the step the text belongs to; absent at the top of the workflow. */
   readonly step?: number;
-  readonly roots: readonly ("inputs" | "steps" | "workflow" | "env")[];
+  readonly roots: readonly ("inputs" | "steps" | "workflow" | "env" | "state")[];
   /** The names under `workflow`. */
   readonly workflow: readonly string[];
   /** Keys with a file, for `workflow.output_paths`. */
   readonly outputFiles?: readonly string[];
   /** Why there are no others, and what to do. */
   readonly hint?: string;
+  /** What the text is, if no secret may be named in it: people or models would see it, or a record would hold it. */
+  readonly noSecrets?: string;
+}
+
+/** The step that a text belongs to. */
+export interface StepPlace {
+  readonly index: number;
+  readonly isFinally: boolean;
+  /** Keys with a file. */
+  readonly outputFiles: readonly string[];
 }
 
 /** A text of step `from` that names step `to`, to be checked once the graph is known. */
@@ -31,17 +42,34 @@ export interface StepReference {
 const RUN_NAMES = ["run_id", "run_dir", "run_workspace"];
 const STEP_NAMES = ["step_id", "attempt", "output_paths", "output_paths_json", "output_schema_json"];
 
-export const VIEWS = {
-  step: (step: number, outputFiles: readonly string[]): View => ({
-    step,
+/** Of a run that is about to end: what its `finally` steps see. */
+const END_NAMES = ["status", "reason"];
+
+function ofStep({ index, isFinally, outputFiles }: StepPlace, names = STEP_NAMES): View {
+  return {
+    step: index,
     outputFiles,
     roots: ["inputs", "steps", "workflow"],
-    workflow: [...RUN_NAMES, ...STEP_NAMES],
-  }),
-  when: (step: number): View => ({
-    step,
+    workflow: [...RUN_NAMES, ...names, ...(isFinally ? END_NAMES : [])],
+  };
+}
+
+export const VIEWS = {
+  step: (place: StepPlace): View => ofStep(place),
+  cwd: (place: StepPlace): View => ({ ...ofStep(place), noSecrets: "`cwd`" }),
+  when: (place: StepPlace): View => ({
+    ...ofStep(place, ["step_id"]),
     roots: ["inputs", "steps", "workflow", "env"],
-    workflow: [...RUN_NAMES, "step_id"],
+    noSecrets: "`when`",
+  }),
+  prompt: (place: StepPlace): View => ({
+    ...ofStep(place),
+    roots: ["inputs", "steps", "workflow", "state"],
+    noSecrets: "a prompt",
+  }),
+  message: (place: StepPlace): View => ({
+    ...ofStep(place, ["step_id", "attempt"]),
+    noSecrets: "the message of an approval",
   }),
   outputPath: {
     roots: ["workflow"],
@@ -53,20 +81,44 @@ export const VIEWS = {
     workflow: [...RUN_NAMES, "step_id", "attempt"],
     hint: "put what depends on a step in the `env` of the step that needs it",
   } as View,
-  workflowOutput: { roots: ["inputs", "steps", "workflow"], workflow: RUN_NAMES } as View,
+  workflowOutput: {
+    roots: ["inputs", "steps", "workflow"],
+    workflow: RUN_NAMES,
+    noSecrets: "the outputs of a run",
+  } as View,
 } as const;
 
 /** Checks every name in templates and expressions against what the workflow declares. */
 export class Names {
   readonly references: StepReference[] = [];
   readonly #problems: Problems;
-  readonly #inputs: ReadonlySet<string>;
+  readonly #inputs: ReadonlyMap<string, InputDeclaration>;
   readonly #steps: ReadonlyMap<string, number>;
+  readonly #mainSteps: number;
+  readonly #outputs: StepOutputs;
 
-  constructor(problems: Problems, inputs: readonly string[], steps: ReadonlyMap<string, number>) {
+  /** `steps`: index by id, those of `finally` included; the first `mainSteps` are not of them. */
+  constructor(
+    problems: Problems,
+    inputs: readonly InputDeclaration[],
+    steps: ReadonlyMap<string, number>,
+    mainSteps: number,
+  ) {
     this.#problems = problems;
-    this.#inputs = new Set(inputs);
+    this.#inputs = new Map(inputs.map((input) => [input.name, input]));
     this.#steps = steps;
+    this.#mainSteps = mainSteps;
+    this.#outputs = new StepOutputs(problems, steps);
+  }
+
+  /** Says what a step produces. */
+  declare(step: string, produced: Produced): void {
+    this.#outputs.declare(step, produced);
+  }
+
+  /** Judges the names of outputs, once every step has been declared. */
+  settle(): void {
+    for (const { from, to, id, at } of this.#outputs.judge()) this.#refer(from, to, id, at);
   }
 
   /** Reads a text with templates and checks their names. */
@@ -90,6 +142,17 @@ export class Names {
     this.#check({ segments, at, view, shown: `{{${text}}}`, isTemplate: true });
   }
 
+  /** Reports secrets in a text that is only for people. */
+  prose(node: TextNode, noSecrets: string): void {
+    if (!node.value.includes("{{")) return;
+    for (const piece of scanTemplate(node.value)) {
+      if (piece.kind !== "path") continue;
+      const { segments, text } = piece.path;
+      const at = { node, from: piece.start, to: piece.end };
+      this.#secret({ segments, at, view: { ...PROSE, noSecrets }, shown: `{{${text}}}`, isTemplate: true });
+    }
+  }
+
   /** Checks the names in an expression. */
   expression(node: TextNode, view: View): void {
     for (const { segments, offset, length } of expressionReferences(node.value)) {
@@ -108,8 +171,28 @@ export class Names {
     } else if (name === undefined) this.#incomplete(mention, `${root}.<name>`);
     else if (root === "inputs" && !this.#inputs.has(name))
       this.#unknown(mention, "input", name, this.#inputs);
+    else if (root === "inputs") this.#secret(mention);
+    else if (root === "state") this.#outputs.nameState({ ...mention, from: view.step, name });
     else if (root === "workflow") this.#workflowName(mention, name);
     else if (root === "steps") this.#stepName(mention, name);
+  }
+
+  #secret({ segments: [root, name = ""], at, shown, view: { noSecrets } }: Mention): void {
+    if (noSecrets === undefined || root !== "inputs" || !this.#inputs.get(name)?.secret) return;
+    const hint = "the value of a secret reaches steps by `run` and `env` alone";
+    this.#problems.add("UNSAFE_REFERENCE", at, `${shown}: a secret can not stand in ${noSecrets}`, hint);
+  }
+
+  /** Notes that a text of one step names another. What comes later in any case can not be named. */
+  #refer(from: number | undefined, to: number, id: string, at: Inside): void {
+    if (from === undefined) return;
+    if (from < this.#mainSteps && to < this.#mainSteps) this.references.push({ from, to, id, at });
+    else if (to >= this.#mainSteps && to >= from) {
+      const message =
+        from === to ? `step ${id} can not use its own results` : `step ${id} of \`finally\` runs later`;
+      const hint = "a step of `finally` is seen by those after it";
+      this.#problems.add("UNKNOWN_NAME", at, message, hint);
+    }
   }
 
   #stepName(mention: Mention, name: string): void {
@@ -119,13 +202,15 @@ export class Names {
       return;
     }
     const { view, at } = mention;
-    if (view.step !== undefined) this.references.push({ from: view.step, to, id: name, at });
+    this.#refer(view.step, to, name, at);
     const [, , field, key] = mention.segments;
     if (field === undefined || (field === "outputs" && key === undefined)) {
       this.#incomplete(mention, `steps.${name}.outputs.<key> or steps.${name}.status`);
     } else if (field !== "outputs" && field !== "status") {
       const hint = `write steps.${name}.outputs.${field} for its output "${field}"`;
       this.#unknown(mention, "field", field, ["outputs", "status"], field === "output" ? undefined : hint);
+    } else if (field === "outputs" && key !== undefined) {
+      this.#outputs.nameOutput({ ...mention, step: name, key });
     }
   }
 
@@ -152,6 +237,8 @@ export class Names {
     if (isTemplate) this.#problems.add("UNKNOWN_NAME", at, `${shown} is not a value`, `write ${form}`);
   }
 }
+
+const PROSE: View = { roots: [], workflow: [] };
 
 /** A path in a text. */
 interface Mention {

@@ -1,5 +1,5 @@
 import type { Json } from "../core/json.ts";
-import type { Span } from "./source.ts";
+import type { SourceText, Span } from "./source.ts";
 
 /** A file as a tree that remembers where everything stood; aliases are resolved, keys are unique. */
 export type Node = ScalarNode | ListNode | MapNode;
@@ -13,6 +13,8 @@ export interface ScalarNode extends Place {
   readonly kind: "scalar";
   readonly value: null | boolean | number | string;
   readonly style: "plain" | "single" | "double" | "block";
+  /** Present if the value is the whole text of another file. */
+  readonly source?: SourceText;
 }
 
 export interface ListNode extends Place {

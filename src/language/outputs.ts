@@ -6,8 +6,13 @@ import type { Reader, TextNode } from "./read.ts";
 import { readSchema } from "./schema.ts";
 import type { Span } from "./source.ts";
 
-/** A step's `outputs` and `output_files`, one declaration for each key. */
-export function readOutputs(step: MapNode, reader: Reader, names: Names): OutputDeclaration[] {
+/** A step's `outputs` and `output_files`, one declaration for each key; and those of `implied` that it leaves out. */
+export function readOutputs(
+  step: MapNode,
+  implied: readonly OutputDeclaration[],
+  reader: Reader,
+  names: Names,
+): OutputDeclaration[] {
   const found = new Map<string, OutputDeclaration>();
   const places = new Map<string, Span>();
   readDeclared(step.entries.get("outputs")?.value, found, places, reader);
@@ -22,6 +27,7 @@ export function readOutputs(step: MapNode, reader: Reader, names: Names): Output
     found.set(key, { ...(found.get(key) ?? { key, required: true, parsed: false }), file });
   }
   checkVariables(places, reader);
+  for (const each of implied) if (!found.has(each.key)) found.set(each.key, each);
   return [...found.values()];
 }
 

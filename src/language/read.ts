@@ -16,6 +16,8 @@ export interface Keys {
   readonly unsupported?: readonly string[];
   /** Keys that are accepted and not read. */
   readonly ignored?: readonly string[];
+  /** Keys of other maps of this kind that have no meaning in this one, and why. */
+  readonly refused?: { readonly keys: readonly string[]; readonly why: string };
 }
 
 export function notSupported(what: string): string {
@@ -26,7 +28,10 @@ export function notSupported(what: string): string {
 export function checkKeys(map: MapNode, keys: Keys, problems: Problems): void {
   for (const [key, entry] of map.entries) {
     if (keys.known.includes(key) || keys.ignored?.includes(key)) continue;
-    if (keys.unsupported?.includes(key)) problems.add("NOT_SUPPORTED", entry.key, notSupported(`\`${key}\``));
+    if (keys.refused?.keys.includes(key)) {
+      problems.add("UNKNOWN_KEY", entry.key, `${keys.what} can not have \`${key}\``, keys.refused.why);
+    } else if (keys.unsupported?.includes(key))
+      problems.add("NOT_SUPPORTED", entry.key, notSupported(`\`${key}\``));
     else problems.add("UNKNOWN_KEY", entry.key, `${keys.what} has no key "${key}"`, keyHint(key, keys.known));
   }
 }
@@ -88,6 +93,13 @@ export class Reader {
     const value = this.number(node, what, least);
     if (value === null || !node || Number.isSafeInteger(value)) return value;
     return this.refuse("BAD_VALUE", node, `${what} must be a whole number, it is ${value}`);
+  }
+
+  /** A number above zero. */
+  amount(node: Node | undefined, what: string): number | null {
+    const value = this.number(node, what, Number.NEGATIVE_INFINITY);
+    if (value === null || !node || value > 0) return value;
+    return this.refuse("BAD_VALUE", node, `${what} must be more than 0, it is ${value}`);
   }
 
   choice<T extends string>(node: Node | undefined, what: string, choices: readonly T[]): T | null {

@@ -1,5 +1,5 @@
-import type { RetryPolicy } from "../core/workflow.ts";
-import { readSeconds, type WorkflowLimits } from "./limits.ts";
+import type { Budget, RetryPolicy } from "../core/workflow.ts";
+import { readBudget, readSeconds, type WorkflowLimits } from "./limits.ts";
 import type { MapNode } from "./node.ts";
 import { checkKeys, type Reader } from "./read.ts";
 
@@ -7,7 +7,10 @@ const RETRY_KEYS = { what: "`retry`", known: ["max", "delay", "backoff", "max_de
 const STEP_LIMIT_KEYS = {
   what: "a step's `limits`",
   known: ["timeout_seconds", "max_retries"],
-  unsupported: ["max_tokens", "max_cost_usd"],
+};
+const AGENT_LIMIT_KEYS = {
+  what: "the `limits` of a step that calls an agent",
+  known: [...STEP_LIMIT_KEYS.known, "max_tokens", "max_cost_usd"],
 };
 
 const DEFAULT_MAX_DELAY_MS = 3_600_000;
@@ -16,23 +19,39 @@ export interface StepTiming {
   readonly timeoutMs?: number;
   readonly timeoutClampedFromMs?: number;
   readonly retry: RetryPolicy;
+  readonly idleTimeoutMs?: number;
 }
 
-/** `timeout`, `retry` and their older spellings under `limits`. */
-export function readTiming(step: MapNode, inherited: WorkflowLimits, reader: Reader): StepTiming {
-  const limitsNode = step.entries.get("limits")?.value;
-  const limits = limitsNode ? reader.map(limitsNode, "`limits`") : null;
-  if (limits) checkKeys(limits, STEP_LIMIT_KEYS, reader.problems);
+/** What a step takes for itself of the workflow's limits, and how often it is retried if nothing says so. */
+export type InheritedTiming = Omit<WorkflowLimits, "limits"> & { readonly defaultRetries: number };
+
+/** `timeout`, `idle_timeout`, `retry`, and the older spellings under `limits`. */
+export function readTiming(step: MapNode, inherited: InheritedTiming, reader: Reader): StepTiming {
+  const limits = limitsOf(step, reader);
+  const idleTimeoutMs = reader.duration(step.entries.get("idle_timeout")?.value, "`idle_timeout`");
   return {
     ...readTimeout(step, limits, inherited, reader),
     retry: readRetry(step, limits, inherited, reader),
+    ...(idleTimeoutMs === null ? {} : { idleTimeoutMs }),
   };
+}
+
+/** A step's `limits`: of an agent's step what it may use, too. */
+export function readStepLimits(step: MapNode, callsAgent: boolean, reader: Reader): Budget {
+  const limits = limitsOf(step, reader);
+  if (limits) checkKeys(limits, callsAgent ? AGENT_LIMIT_KEYS : STEP_LIMIT_KEYS, reader.problems);
+  return callsAgent ? readBudget(limits, reader) : {};
+}
+
+function limitsOf(step: MapNode, reader: Reader): MapNode | null {
+  const node = step.entries.get("limits")?.value;
+  return node ? reader.map(node, "`limits`") : null;
 }
 
 function readTimeout(
   step: MapNode,
   limits: MapNode | null,
-  inherited: WorkflowLimits,
+  inherited: InheritedTiming,
   reader: Reader,
 ): Omit<StepTiming, "retry"> {
   const older = limits?.entries.get("timeout_seconds");
@@ -50,7 +69,7 @@ function readTimeout(
 function readRetry(
   step: MapNode,
   limits: MapNode | null,
-  inherited: WorkflowLimits,
+  inherited: InheritedTiming,
   reader: Reader,
 ): RetryPolicy {
   const node = step.entries.get("retry")?.value;
@@ -64,7 +83,9 @@ function readRetry(
     reader.duration(get("max_delay"), "`max_delay`", "zero") ?? Math.max(DEFAULT_MAX_DELAY_MS, delayMs);
   return {
     max:
-      reader.integer(max?.value, max === older ? "`max_retries`" : "`max`", 0) ?? inherited.maxRetries ?? 0,
+      reader.integer(max?.value, max === older ? "`max_retries`" : "`max`", 0) ??
+      inherited.maxRetries ??
+      inherited.defaultRetries,
     delayMs,
     backoff: reader.number(get("backoff"), "`backoff`", 1) ?? 1,
     maxDelayMs,

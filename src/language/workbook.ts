@@ -6,17 +6,9 @@ import type { Surroundings } from "./workflow.ts";
 
 const WORKBOOK_KEYS = {
   what: "a workbook",
-  known: ["workflows", "default_workflow", "env", "workflow_orchestration"],
-  // Steps that call agents are refused one by one; what is declared for them, or for other programs, does no harm.
-  ignored: [
-    "agents",
-    "providers",
-    "id",
-    "description",
-    "selector_agent",
-    "selection_max_retries",
-    "can_orchestrate_workflows",
-  ],
+  known: ["workflows", "default_workflow", "agents", "providers", "env", "workflow_orchestration"],
+  // For other programs that read the file.
+  ignored: ["id", "description", "selector_agent", "selection_max_retries", "can_orchestrate_workflows"],
 };
 
 export interface Selected {
@@ -27,7 +19,7 @@ export interface Selected {
 /** The workflow of a workbook that `id` names, else its default, else its only one; null if there is none. */
 export function selectWorkflow(book: MapNode, id: string | undefined, reader: Reader): Selected | null {
   checkKeys(book, WORKBOOK_KEYS, reader.problems);
-  const env = book.entries.get("env")?.value;
+  const [env, agents, providers] = ["env", "agents", "providers"].map((key) => book.entries.get(key)?.value);
   const limits = readWorkbookLimits(book.entries.get("workflow_orchestration")?.value, reader);
   const found = listWorkflows(book, reader);
   const entry = book.entries.get("default_workflow");
@@ -43,7 +35,7 @@ export function selectWorkflow(book: MapNode, id: string | undefined, reader: Re
   }
   const wanted = id ?? byDefault ?? (found.size === 1 ? [...found.keys()][0] : undefined);
   const map = wanted === undefined ? undefined : found.get(wanted);
-  if (map) return { map, around: { ...(env ? { env } : {}), limits } };
+  if (map) return { map, around: { env, agents, providers, limits } };
   const at = book.entries.get("workflows")?.key ?? book;
   if (wanted === undefined && found.size > 0) {
     const hint = `name one of: ${[...found.keys()].join(", ")}; or set \`default_workflow\``;

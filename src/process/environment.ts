@@ -53,6 +53,11 @@ function way(name: string): Way {
   return /^(?:BASH|COMP_|READLINE_)/.test(name) ? "byEnv" : "inherited";
 }
 
+/** Whether it is handed over by `env`, in whose arguments everybody can read it for a moment. */
+export function reachesByArguments(name: string): boolean {
+  return way(name) === "byEnv";
+}
+
 /** `_` is left out: every shell on the way sets its own, as the one that started the engine did. */
 export function splitEnvironment(env: NodeJS.ProcessEnv): SplitEnvironment {
   const split: Record<Way, Record<string, string>> = { inherited: {}, late: {}, byEnv: {} };

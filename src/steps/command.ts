@@ -3,6 +3,7 @@ import { MAX_ENVIRONMENT_BYTES, MAX_VARIABLE_BYTES } from "../core/limits.ts";
 import type { RunState } from "../core/state.ts";
 import { lookup, TemplateError } from "../core/template.ts";
 import type { CommandStep, TemplatePath } from "../core/workflow.ts";
+import { revealed, type Secrets } from "../secrets/secrets.ts";
 import { ATTEMPT_FILES } from "../store/layout.ts";
 import { attemptEnvironment, type Environment, inputVariables } from "./environment.ts";
 import {
@@ -22,13 +23,16 @@ export function prepareCommand(context: AttemptContext<CommandStep>): Prepared {
   const { state, places, node, step, attempt, dir, base, cookie } = context;
   try {
     const scope = attemptScope(state, places, node, attempt, pathsOfStep(state, step));
-    const env = attemptEnvironment(node, state.workflow, scope, { attemptDir: dir, cookie });
-    for (const { name, path } of step.script.variables) env[name] = asText(lookup(path, scope));
+    const { secrets } = places;
+    const env = attemptEnvironment(node, state.workflow, scope, { attemptDir: dir, cookie, secrets });
+    const open = { ...scope, inputs: revealed(scope.inputs, secrets) };
+    for (const { name, path } of step.script.variables) env[name] = asText(lookup(path, open));
     for (const { name, text, large } of inputVariables(state)) {
       if (large && step.script.text.includes(name)) env[name] = text;
     }
     refuseNul(env);
     const values = takeLargeValues(env, base, step);
+    refuseSecretFiles(values, secrets);
     const cwd = workingFolder(places, step, dir, scope);
     const path = "PATH" in env ? env.PATH : base.PATH;
     const [program = "sh", ...options] = step.shell;
@@ -71,6 +75,18 @@ function refuseNul(env: Readonly<Record<string, string | null>>): void {
     throw new PreparationError({
       code: "TEMPLATE_ERROR",
       message: `the value of ${name} holds a NUL character, which no environment can hold`,
+    });
+  }
+}
+
+/** What goes by file would be in the run's folder for good. */
+function refuseSecretFiles(values: ReadonlyMap<string, string>, secrets: Secrets): void {
+  for (const [name, value] of values) {
+    if (secrets.maskText(value) === value) continue;
+    throw new PreparationError({
+      code: "TEMPLATE_ERROR",
+      message: `the value of ${name} holds a secret, and is too large for an environment variable`,
+      hint: "pass the secret by a variable of its own, without the rest",
     });
   }
 }

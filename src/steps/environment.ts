@@ -4,13 +4,14 @@ import { MAX_ENVIRONMENT_BYTES, MAX_VARIABLE_BYTES } from "../core/limits.ts";
 import type { RunState, StepNode } from "../core/state.ts";
 import { renderTemplate, type TemplateScope } from "../core/template.ts";
 import type { Template, Workflow } from "../core/workflow.ts";
+import { revealed, type Secrets } from "../secrets/secrets.ts";
 import { ATTEMPT_FILES } from "../store/layout.ts";
 import { asText, type Places, pathsOf, runScope, variableName } from "./scope.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** What of an outer `wf` run may reach the steps of this one. */
-const INHERITED = /^(?!WF_)|^WF_(?:RUNS_DIR|DEBUG|SECRET_)/;
+/** What of an outer `wf` run may reach the steps of this one. Secrets reach only what the workflow gives them to. */
+const INHERITED = /^(?!WF_)|^WF_(?:RUNS_DIR|DEBUG)$/;
 
 /**
  * The environment all steps of a run share: the engine's own, the workflow's `env` as far as it does not depend on a
@@ -27,17 +28,21 @@ export function runEnvironment(
   }
   const scope = runScope(state, places);
   for (const [name, template] of Object.entries(state.workflow.env)) {
-    if (!dependsOnStep(template)) assign(env, name, template, scope);
+    if (!isOfAttempt(template, places.secrets)) assign(env, name, template, scope);
   }
   env.WF_RUN_ID = state.runId;
   env.WF_RUN_DIR = places.runDir;
   env.WF_WORKFLOW_ID = state.workflow.id;
-  for (const { name, text, large } of inputVariables(state)) if (!large) env[name] = text;
+  for (const { input, name, text, large } of inputVariables(state)) {
+    if (!large && !places.secrets.values.has(input)) env[name] = text;
+  }
   return env;
 }
 
 /** `WF_INPUT_<NAME>` of each input; a large one reaches only the scripts that name it, and by file. */
-export function inputVariables(state: RunState): { name: string; text: string; large: boolean }[] {
+export function inputVariables(
+  state: RunState,
+): { input: string; name: string; text: string; large: boolean }[] {
   let total = 0;
   return Object.entries(state.inputs).flatMap(([input, value]) => {
     const text = asText(value);
@@ -45,7 +50,7 @@ export function inputVariables(state: RunState): { name: string; text: string; l
     const bytes = Buffer.byteLength(text);
     const large = bytes > MAX_VARIABLE_BYTES || total + bytes > MAX_ENVIRONMENT_BYTES / 2;
     if (!large) total += bytes;
-    return [{ name: variableName("WF_INPUT_", input), text, large }];
+    return [{ input, name: variableName("WF_INPUT_", input), text, large }];
   });
 }
 
@@ -54,13 +59,15 @@ export function attemptEnvironment(
   node: StepNode,
   workflow: Workflow,
   scope: TemplateScope,
-  at: { readonly attemptDir: string; readonly cookie: string },
+  at: { readonly attemptDir: string; readonly cookie: string; readonly secrets: Secrets },
 ): Record<string, string | null> {
   const env: Record<string, string | null> = {};
+  const open = { ...scope, inputs: revealed(scope.inputs, at.secrets) };
   for (const [name, template] of Object.entries(workflow.env)) {
-    if (dependsOnStep(template)) assign(env, name, template, scope);
+    if (isOfAttempt(template, at.secrets)) assign(env, name, template, open);
   }
-  for (const [name, template] of Object.entries(node.step.env)) assign(env, name, template, scope);
+  for (const [name, template] of Object.entries(node.step.env)) assign(env, name, template, open);
+  for (const [name, value] of at.secrets.values) env[variableName("WF_INPUT_", name)] = value;
   env.WF_STEP_ID = node.step.id;
   env.WF_ATTEMPT = String(scope.workflow.attempt);
   env.WF_ATTEMPT_ID = at.cookie;
@@ -80,10 +87,12 @@ export function newCookie(runId: string, step: string, attempt: number, outer: s
   return outer ? `${outer},${own}` : own;
 }
 
-function dependsOnStep(template: Template): boolean {
+/** Not the same in all attempts, or a secret, which goes no other way than to the step. */
+function isOfAttempt(template: Template, secrets: Secrets): boolean {
   for (const { segments } of pathsOf([template])) {
     const ofRun =
-      segments[0] === "inputs" || (segments[0] === "workflow" && (segments[1] ?? "").startsWith("run_"));
+      (segments[0] === "inputs" && !secrets.values.has(segments[1] ?? "")) ||
+      (segments[0] === "workflow" && (segments[1] ?? "").startsWith("run_"));
     if (!ofRun) return true;
   }
   return false;

@@ -5,12 +5,14 @@ import type { Json } from "../core/json.ts";
 import { nodeAt, type RunState, type StepNode } from "../core/state.ts";
 import { renderTemplate, type TemplateScope, type TemplateStep } from "../core/template.ts";
 import type { Expression, Template, TemplatePath } from "../core/workflow.ts";
+import type { Secrets } from "../secrets/secrets.ts";
 import { ATTEMPT_FILES, attemptDir, RUN_FILES } from "../store/layout.ts";
 
 /** Where a run lives; absolute paths. */
 export interface Places {
   readonly runDir: string;
   readonly project: string;
+  readonly secrets: Secrets;
 }
 
 /** The part of a scope that names no step's outputs. */
@@ -90,7 +92,9 @@ export function expressionScope(
     : references.map(({ segments }) => segments[1] as string);
   const { inputs, workflow } = runScope(state, places);
   const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(parent)) if (value !== undefined) env[name] = value;
+  for (const [name, value] of Object.entries(parent)) {
+    if (value !== undefined && !name.startsWith(SECRET_PREFIX)) env[name] = value;
+  }
   for (const [name, template] of Object.entries(state.workflow.env)) {
     if (template.parts.every((part) => typeof part === "string")) env[name] = template.parts.join("");
   }
@@ -120,6 +124,9 @@ export function asText(value: Json): string | null {
   if (value === null) return null;
   return typeof value === "string" ? value : JSON.stringify(value);
 }
+
+/** Variables by which wf itself is given secrets. */
+export const SECRET_PREFIX = "WF_SECRET_";
 
 /** Upper case, and every character that a variable's name can not have becomes `_`. */
 export function variableName(prefix: string, name: string): string {

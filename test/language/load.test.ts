@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Workflow } from "../../src/core/workflow.ts";
 import { loadWorkflow } from "../../src/language/load.ts";
-import { load, oneStep, problems, workflow } from "./rig.ts";
+import { asCommand, load, oneStep, problems, workflow } from "./rig.ts";
 
 const first = (text: string, id?: string) => {
   const [step] = workflow(text, id).steps;
@@ -18,9 +18,10 @@ test("what a small file leaves out has its default", () => {
     shape: "sequence",
     inputs: [],
     env: {},
-    limits: { maxTotalIterations: 100 },
+    limits: { maxTotalIterations: 100, budget: {} },
     onFailure: "stop",
     redact: [],
+    mainSteps: 1,
     outputs: {},
   };
   assert.deepEqual(rest, expected);
@@ -44,7 +45,7 @@ test("what a small file leaves out has its default", () => {
 
 test("a byte order mark, JSON, and line ends of Windows are accepted", () => {
   const yaml = "id: w\r\nsteps:\r\n  - id: a\r\n    run: |\r\n      one\r\n      two\r\n";
-  assert.equal(first(`\ufeff${yaml}`).script.text, "one\ntwo\n");
+  assert.equal(asCommand(first(`\ufeff${yaml}`)).script.text, "one\ntwo\n");
   assert.equal(
     workflow('{"id":"w","steps":[{"id":"a","run":"x","timeout":"1m"}]}').steps[0]?.timeoutMs,
     60_000,
@@ -79,6 +80,7 @@ test("limits in both spellings", () => {
     maxTotalIterations: 7,
     runTimeoutMs: 3_600_000,
     maxParallel: 3,
+    budget: {},
   });
   assert.equal(limits("run_timeout_seconds: 90").limits.runTimeoutMs, 90_000);
   const [step] = limits("step_timeout_seconds: 5, max_retries: 4").steps;
@@ -105,7 +107,7 @@ test("a step's own timeout and retries go before the workflow's", () => {
 const book = (more = "") => `id: book
 selector_agent: router
 selection_max_retries: 2
-agents: { router: { provider: x, can_orchestrate_workflows: true } }
+agents: { router: { provider: anthropic, can_orchestrate_workflows: true } }
 env: { A: book, B: book }
 workflow_orchestration: { max_total_iterations: 12, default_run_timeout_seconds: 60, default_step_timeout_seconds: 900, max_step_timeout_seconds: 600 }
 ${more}workflows:
@@ -116,7 +118,7 @@ ${more}workflows:
     limits: { max_total_iterations: 3, run_timeout: 5m, step_timeout: 10s }
     steps: [{ id: a, run: x }]
   - id: three
-    steps: [{ id: a, agent: router, prompt: hello }]
+    steps: [{ id: a, agent: rooter, prompt: hello }]
 `;
 
 test("of a workbook the named workflow is taken, else the default", () => {
@@ -130,12 +132,12 @@ test("of a workbook the named workflow is taken, else the default", () => {
 
 test("only what concerns the chosen workflow is reported", () => {
   assert.deepEqual(problems(book(), "one"), []);
-  assert.deepEqual(problems(book(), "three"), ["NOT_SUPPORTED 15:22", "NOT_SUPPORTED 15:37"]);
+  assert.deepEqual(problems(book(), "three"), ["UNKNOWN_NAME 15:29"]);
 });
 
 test("a workbook's limits and env are the workflow's, and timeouts are cut to its maximum", () => {
   const one = workflow(book(), "one");
-  assert.deepEqual(one.limits, { maxTotalIterations: 12, runTimeoutMs: 60_000 });
+  assert.deepEqual(one.limits, { maxTotalIterations: 12, runTimeoutMs: 60_000, budget: {} });
   assert.deepEqual(
     Object.entries(one.env).map(([name, value]) => [name, value.source]),
     [
@@ -152,7 +154,7 @@ test("a workbook's limits and env are the workflow's, and timeouts are cut to it
     ],
   );
   const two = workflow(book(), "two");
-  assert.deepEqual(two.limits, { maxTotalIterations: 3, runTimeoutMs: 300_000 });
+  assert.deepEqual(two.limits, { maxTotalIterations: 3, runTimeoutMs: 300_000, budget: {} });
   assert.equal(two.steps[0]?.timeoutMs, 10_000);
 });
 
@@ -185,17 +187,10 @@ test("outputs: a list has type string, a map has schemas, files are joined to th
 });
 
 test("shells", () => {
-  assert.deepEqual(first(oneStep("run: x", "shell: bash")).shell, ["bash", "-eo", "pipefail"]);
-  assert.deepEqual(first(oneStep("run: x", "shell: [bash, -euo, pipefail]")).shell, [
-    "bash",
-    "-euo",
-    "pipefail",
-  ]);
-  assert.deepEqual(first("id: w\nshell: bash\nsteps: [{ id: a, run: x }]").shell, [
-    "bash",
-    "-eo",
-    "pipefail",
-  ]);
+  const shellOf = (text: string) => asCommand(first(text)).shell;
+  assert.deepEqual(shellOf(oneStep("run: x", "shell: bash")), ["bash", "-eo", "pipefail"]);
+  assert.deepEqual(shellOf(oneStep("run: x", "shell: [bash, -euo, pipefail]")), ["bash", "-euo", "pipefail"]);
+  assert.deepEqual(shellOf("id: w\nshell: bash\nsteps: [{ id: a, run: x }]"), ["bash", "-eo", "pipefail"]);
 });
 
 test("the older name of the project folder is accepted", () => {
@@ -207,9 +202,16 @@ test("inputs keep their schema apart from what is not a schema", () => {
   const text =
     "id: w\ninputs:\n  a: { type: string, minLength: 1, default: x, optional: true, description: d, secret: false }\n  b: {}\n  c:\nsteps: [{ id: s, run: x }]";
   assert.deepEqual(workflow(text).inputs, [
-    { name: "a", description: "d", schema: { type: "string", minLength: 1 }, default: "x", optional: true },
-    { name: "b", optional: false },
-    { name: "c", optional: false },
+    {
+      name: "a",
+      description: "d",
+      schema: { type: "string", minLength: 1 },
+      default: "x",
+      optional: true,
+      secret: false,
+    },
+    { name: "b", optional: false, secret: false },
+    { name: "c", optional: false, secret: false },
   ]);
 });
 

@@ -1,18 +1,29 @@
 import assert from "node:assert/strict";
-import type { Workflow } from "../../src/core/workflow.ts";
+import type { CommandStep, Step, Workflow } from "../../src/core/workflow.ts";
 import { formatProblems } from "../../src/language/format-problem.ts";
 import { type Loaded, loadWorkflow } from "../../src/language/load.ts";
 
-export function load(text: string, id?: string): Loaded {
-  return loadWorkflow({ path: "w.yaml", bytes: Buffer.from(text) }, { id });
+/** `files`: the texts of files beside it. */
+export function load(text: string, id?: string, files: Readonly<Record<string, string>> = {}): Loaded {
+  const readFile = (path: string) => {
+    const found = Object.hasOwn(files, path) ? files[path] : undefined;
+    return found === undefined ? null : Buffer.from(found);
+  };
+  return loadWorkflow({ path: "w.yaml", bytes: Buffer.from(text), readFile }, { id });
 }
 
 /** The workflow of a text that has to be good. */
-export function workflow(text: string, id?: string): Workflow {
-  const loaded = load(text, id);
+export function workflow(text: string, id?: string, files?: Readonly<Record<string, string>>): Workflow {
+  const loaded = load(text, id, files);
   assert.equal(loaded.ok ? "" : formatProblems(loaded.problems), "");
   assert.ok(loaded.ok);
   return loaded.workflow;
+}
+
+/** A step that has to run a script. */
+export function asCommand(step: Step | undefined): CommandStep {
+  assert.ok(step?.type === "command");
+  return step;
 }
 
 /** `CODE line:column` of each problem. */

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import fc from "fast-check";
-import { load, oneStep, problems, workflow } from "./rig.ts";
+import { asCommand, load, oneStep, problems, workflow } from "./rig.ts";
 
 function script(run: string, shell = "bash"): string {
   const [step] = workflow(oneStep(`shell: ${shell}`, `run: ${JSON.stringify(run)}`)).steps;
-  return step?.script.text ?? "";
+  return asCommand(step).script.text;
 }
 
 const V = "${WF_V_INPUTS_X}";
@@ -100,7 +100,7 @@ test("a template in a comment is no name that has to exist", () => {
 test("variables are listed once, however often they are used", () => {
   const [step] = workflow(oneStep("run: echo {{inputs.x}} {{ inputs.x }} {{inputs.y}}")).steps;
   assert.deepEqual(
-    step?.script.variables.map(({ name, path }) => [name, path.text]),
+    asCommand(step).script.variables.map(({ name, path }) => [name, path.text]),
     [
       ["WF_V_INPUTS_X", "inputs.x"],
       ["WF_V_INPUTS_Y", "inputs.y"],
@@ -208,7 +208,7 @@ test("no script makes the scanner fail, and what is outside of templates stays a
         );
         return;
       }
-      const text = loaded.workflow.steps[0]?.script.text ?? "";
+      const text = asCommand(loaded.workflow.steps[0]).script.text;
       const plain = (each: string) => each.replace(/"?\$\{WF_V_INPUTS_X\}"?|\\?\{\{(inputs\.x\}\})?/g, "");
       assert.equal(plain(text).replaceAll('"', ""), plain(run).replaceAll('"', ""));
     }),

@@ -1,14 +1,20 @@
 import { DEFAULT_SHELL, readShell } from "../environment.ts";
 import { VIEWS } from "../names.ts";
 import { buildScript } from "../script.ts";
+import { readStepLimits } from "../step-timing.ts";
 import type { StepReader } from "./reader.ts";
 
 /** A step that runs a shell script. */
 export const command: StepReader = {
   type: "command",
-  impliedBy: "run",
+  impliedBy: ["run"],
   keys: ["run", "shell"],
-  read({ map, common, shell: inherited, reader, names }) {
+  isGate: false,
+  retries: 0,
+  gateOutputs: [],
+  hasOpenOutputs: true,
+  read({ map, common, place, shell: inherited, reader, names }) {
+    readStepLimits(map, false, reader);
     const shell = readShell(map.entries.get("shell")?.value, reader) ?? inherited ?? DEFAULT_SHELL;
     const run = map.entries.get("run");
     if (!run) {
@@ -23,8 +29,7 @@ export const command: StepReader = {
     if (!text) return null;
     if (text.value.trim() === "")
       return reader.refuse("BAD_VALUE", text, "`run` is empty", "write the commands to run");
-    const files = common.outputs.filter((output) => output.file).map((output) => output.key);
-    const view = VIEWS.step(common.index, files);
+    const view = VIEWS.step(place);
     const script = buildScript(text, shell, reader.problems, (piece) => names.path(text, piece, view));
     return { ...common, type: "command", shell, script };
   },

@@ -1,25 +1,42 @@
-import type { Step, StepCommon } from "../../core/workflow.ts";
-import type { Names } from "../names.ts";
+import type { OutputDeclaration, Step, StepCommon } from "../../core/workflow.ts";
+import type { Agents } from "../agents.ts";
+import type { Names, StepPlace } from "../names.ts";
 import type { MapNode } from "../node.ts";
+import type { PromptFiles } from "../prompt-file.ts";
 import type { Reader } from "../read.ts";
 
 /** What a step's own keys are read with. */
 export interface StepContext {
   readonly map: MapNode;
   readonly common: StepCommon;
+  readonly place: StepPlace;
   /** The workflow's shell, or the default. */
   readonly shell: readonly string[];
+  readonly agents: Agents;
+  readonly prompts: PromptFiles;
   readonly reader: Reader;
   readonly names: Names;
 }
 
 /** Reads the steps of one type. A further type is a further file with one of these, listed in `index.ts`. */
 export interface StepReader {
-  readonly type: string;
-  /** A step that has this key and no `type` is of this type. */
-  readonly impliedBy: string;
-  /** Keys that only steps of this type have. */
+  readonly type: Step["type"];
+  /** A step that has one of these keys and no `type` is of this type. */
+  readonly impliedBy: readonly string[];
+  /** Keys that not all types of steps have. */
   readonly keys: readonly string[];
+  /** Keys of all other types that this one can not have, and why. */
+  readonly refused?: { readonly keys: readonly string[]; readonly why: string };
+  /** Every step of this type ends in a decision. */
+  readonly isGate: boolean;
+  /** Waits for a person instead of a process: nothing about it is timed or tried again. */
+  readonly isPerson?: true;
+  /** Further attempts where neither step nor workflow say how many. */
+  readonly retries: number;
+  /** Declared for it as a gate, if it does not do so itself. */
+  readonly gateOutputs: readonly OutputDeclaration[];
+  /** It may produce outputs that are not declared. */
+  readonly hasOpenOutputs: boolean;
   /** Null if something was wrong; it has been reported. */
   read(context: StepContext): Step | null;
 }

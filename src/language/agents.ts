@@ -1,0 +1,108 @@
+import { nameFault } from "../core/ids.ts";
+import type { Agent, Provider } from "../core/workflow.ts";
+import { suggest } from "./did-you-mean.ts";
+import { readEnv } from "./environment.ts";
+import { type Names, VIEWS } from "./names.ts";
+import type { MapNode, Node } from "./node.ts";
+import { type Providers, readProviders } from "./providers.ts";
+import { checkKeys, type Reader } from "./read.ts";
+
+const AGENT_KEYS = {
+  what: "an agent",
+  known: ["provider", "model", "args", "env", "permissions"],
+  // For other programs that read the file.
+  ignored: ["can_orchestrate_workflows"],
+};
+
+/** The nodes of `agents` and `providers` in one place. */
+export interface AgentNodes {
+  readonly agents?: Node | undefined;
+  readonly providers?: Node | undefined;
+}
+
+/** By name; null for one that was refused. */
+export type Agents = ReadonlyMap<string, Agent | null>;
+
+/** The agents of a workbook and of its workflow; the workflow's go before those of the same name. */
+export function readAgents(book: AgentNodes, own: AgentNodes, reader: Reader, names: Names): Agents {
+  const providers = readProviders([book.providers, own.providers], reader);
+  const found = new Map<string, Agent | null>();
+  for (const node of [book.agents, own.agents]) {
+    const map = node && reader.map(node, "`agents`", "write `agents: { name: { provider: claude } }`");
+    for (const [name, { key, value }] of map?.entries ?? []) {
+      const fault = nameFault(name);
+      if (fault) reader.problems.add("BAD_ID", key, `the agent's name "${name}" ${fault}`);
+      found.set(name, readAgent(name, value, providers, reader, names));
+    }
+  }
+  return found;
+}
+
+function readAgent(
+  name: string,
+  node: Node,
+  providers: Providers,
+  reader: Reader,
+  names: Names,
+): Agent | null {
+  const map = reader.map(node, `the agent "${name}"`, "write `{ provider: claude, model: opus }`");
+  if (!map) return null;
+  checkKeys(map, AGENT_KEYS, reader.problems);
+  const get = (key: string): Node | undefined => map.entries.get(key)?.value;
+  const provider = readProviderName(map, name, providers, reader);
+  const model = reader.string(get("model"), "`model`");
+  const args = get("args");
+  if (args && args.kind !== "list") reader.wrongType(args, "`args`", "a list");
+  const env = readEnv(get("env"), reader, names, VIEWS.workflowEnv);
+  const permissions = reader.choice(get("permissions"), "`permissions`", ["read", "write", "full"]);
+  return (
+    provider && {
+      name,
+      provider,
+      ...(model === null ? {} : { model }),
+      args: args?.kind === "list" ? reader.texts(args, "`args`").map((text) => text.value) : [],
+      env,
+      permissions: permissions ?? "write",
+    }
+  );
+}
+
+function readProviderName(
+  map: MapNode,
+  agent: string,
+  providers: Providers,
+  reader: Reader,
+): Provider | null {
+  const node = map.entries.get("provider")?.value;
+  if (!node) {
+    const at = { start: map.start, end: map.start + 1 };
+    const hint = "such as `provider: claude`";
+    reader.problems.add("MISSING_KEY", at, `the agent "${agent}" has no \`provider\``, hint);
+    return null;
+  }
+  const name = reader.string(node, "`provider`");
+  if (name === null) return null;
+  const found = providers.get(name);
+  if (found !== undefined) return found;
+  const hint = suggest(name, providers, "providers");
+  return reader.refuse("UNKNOWN_NAME", node, `there is no provider "${name}"`, hint);
+}
+
+/** The agent that a step names. */
+export function findAgent(step: MapNode, id: string, agents: Agents, reader: Reader): Agent | null {
+  const node = step.entries.get("agent")?.value;
+  if (!node) {
+    const at = { start: step.start, end: step.start + 1 };
+    const hint = suggest("", agents, "agents");
+    reader.problems.add("MISSING_KEY", at, `step ${id} does not say which agent it calls`, hint);
+    return null;
+  }
+  const name = reader.string(node, "`agent`");
+  const found = name === null ? null : agents.get(name);
+  if (found !== undefined || name === null) return found ?? null;
+  const hint =
+    agents.size === 0
+      ? `declare it: \`agents: { ${nameFault(name) ? "name" : name}: { provider: claude } }\``
+      : suggest(name, agents, "agents");
+  return reader.refuse("UNKNOWN_NAME", node, `there is no agent "${name}"`, hint);
+}
