@@ -194,6 +194,7 @@ class ProcessLauncher implements Launcher {
   }
 
   #onDeath(wrapper: Wrapper): void {
+    if (wrapper.state === "ended") return;
     let end: ProcessEnd = { died: true };
     try {
       const mark = wrapper.command === undefined ? null : readExit(wrapper.command.attemptDir);

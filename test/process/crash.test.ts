@@ -136,6 +136,20 @@ for (const by of ["helper", "spawn"] as const) {
     assert.deepEqual((await rig.run("exit 2")).end, { exitCode: 2 });
   });
 
+  test(`${by}: what was meant for a wrapper that was killed is never run by the next`, async (t) => {
+    const rig = new Rig(t, by, { capacity: 2 });
+    const launched = await rig.take();
+    process.kill(launched.identity.pid, "SIGKILL");
+    await until(() => isGroupEmpty(launched.identity.pid));
+    const { attemptDir, ...command } = rig.command(`touch ${rig.dir}/ran`);
+    rig.launcher.prepare(launched, { attemptDir, ...command });
+    rig.launcher.open(launched);
+    await until(() => rig.ended.length === 1);
+    for (const exitCode of [1, 2, 3]) assert.deepEqual((await rig.run(`exit ${exitCode}`)).end, { exitCode });
+    assert.equal(read(join(rig.dir, "ran")), null);
+    assert.ok("error" in (rig.ended[0] ?? {}));
+  });
+
   test(`${by}: nothing is left after close()`, async (t) => {
     const rig = new Rig(t, by, { capacity: 6 });
     rig.launcher.want(3);
