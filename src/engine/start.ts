@@ -38,7 +38,7 @@ export interface CheckedStart {
 export async function start(request: StartRequest): Promise<Outcome> {
   const checked = await checkStart(request);
   const { observer, last } = rememberingAttempt(request.observer);
-  const session = await create(request, checked);
+  const session = await create({ ...request, observer }, checked);
   observer.created?.({ runId: session.state.runId, runDir: session.places.runDir });
   const options: DriveOptions = { ...request, observer };
   const outcome = await driveAndRelease(session, options);
@@ -50,7 +50,7 @@ export async function start(request: StartRequest): Promise<Outcome> {
 /** Checks the file, the inputs and the options. Raises all problems of the first of them that has any. */
 export async function checkStart(request: StartRequest): Promise<CheckedStart> {
   const loaded = loadFile(request.file, request.workflowId);
-  const resolved = await resolveInputs(loaded.workflow, request.inputs);
+  const resolved = resolveInputs(loaded.workflow, request.inputs);
   if (!resolved.ok) throw new WfError(resolved.problems);
   const { until, runId } = request;
   if (until !== undefined) requireStep(loaded.workflow, until, "--until");
@@ -63,7 +63,7 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
     });
   }
   const project = findProject(dirname(resolve(request.file)));
-  const runsDir = resolve(request.runsDir ?? process.env.WF_RUNS_DIR ?? join(project, ".wf", "runs"));
+  const runsDir = resolve(request.runsDir || process.env.WF_RUNS_DIR || join(project, ".wf", "runs"));
   return { file: resolve(request.file), loaded, inputs: resolved.inputs, project, runsDir };
 }
 

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import type { ProcessIdentity } from "../../src/core/event.ts";
 import { inspect, type ProcessEnd, watch } from "../../src/process/adopt.ts";
+import { signalGroup } from "../../src/process/process-table.ts";
 import { isGroupEmpty, Rig, read, tempDir, until } from "./rig.ts";
 
 interface Engine {
@@ -25,7 +26,9 @@ async function engine(t: TestContext, by: string, until: "open" | "gate", script
   });
   t.after(() => child.kill("SIGKILL"));
   const [line] = await once(createInterface(child.stdout), "line");
-  return { child, attemptDir, identity: JSON.parse(line) };
+  const identity = JSON.parse(line);
+  t.after(() => signalGroup(identity.pid, "SIGKILL"));
+  return { child, attemptDir, identity };
 }
 
 async function kill(engine: Engine): Promise<void> {
