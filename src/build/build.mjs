@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -63,22 +63,31 @@ function buildMask() {
   return build({ ...common, entryPoints: ["src/process/mask-main.ts"], outfile: `${fresh}/mask.js`, format: "esm" });
 }
 
-function buildLibrary() {
-  return build({
+async function buildLibrary() {
+  const { metafile } = await build({
     ...common,
     entryPoints: ["src/index.ts"],
     outdir: "dist",
     format: "esm",
     splitting: true,
+    metafile: true,
     chunkNames: "chunks/[name]-[hash]",
     // The CommonJS packages among the dependencies call `require("fs")`.
-    banner: { js: 'import{createRequire as wfRequire}from"node:module";const require=wfRequire(import.meta.url);' },
+    banner: {
+      js: 'import{createRequire as wfRequire}from"node:module";const require=wfRequire(import.meta.url);',
+    },
   });
+  // Their names hold a hash of what is in them, so that those of earlier builds would stay.
+  for (const name of readdirSync(`${root}dist/chunks`)) {
+    if (!(`dist/chunks/${name}` in metafile.outputs)) rmSync(`${root}dist/chunks/${name}`);
+  }
 }
 
 /** Without a cache everything works as well, only not as fast. */
 function warm() {
-  const { status, stderr } = spawnSync(process.execPath, [`${root}src/build/warm.mjs`, `${fresh}/app.cjs`], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, [`${root}src/build/warm.mjs`, `${fresh}/app.cjs`], {
+    encoding: "utf8",
+  });
   if (status !== 0) console.error(`note: dist/app.cjs.cache could not be made: ${stderr.trim()}`);
 }
 

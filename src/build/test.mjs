@@ -48,8 +48,13 @@ function testsIn(place) {
 /** Tests of the command line run what users run. */
 function buildIfStale() {
   const built = statSync(join(root, "dist/cli.js"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).map((name) => join(root, "src", name));
+  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).map((name) =>
+    join(root, "src", name),
+  );
   if ([join(root, "package.json"), ...sources].every((path) => statSync(path).mtimeMs < built)) return;
-  const { status } = spawnSync(process.execPath, ["src/build/build.mjs", "--quick"], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, ["src/build/build.mjs", "--quick"], {
+    cwd: root,
+    stdio: "inherit",
+  });
   if (status !== 0) process.exit(1);
 }

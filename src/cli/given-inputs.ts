@@ -37,7 +37,7 @@ export function argumentInputs(given: readonly string[]): GivenInput[] {
     }
     if (value === "@-") stdinFor = name;
     try {
-      inputs.push({ name, value: valueOf(name, value), from: "argument" });
+      inputs.push({ name, value: textOf(name, value), from: "argument" });
     } catch (error) {
       if (!(error instanceof WfError)) throw error;
       problems.push(...error.problems);
@@ -57,7 +57,7 @@ export async function fileInputs(path: string | undefined): Promise<readonly Giv
   return parsed.inputs;
 }
 
-function valueOf(name: string, value: string): string {
+function textOf(name: string, value: string): string {
   if (!value.startsWith("@")) return value;
   if (value.startsWith("@@")) return value.slice(1);
   const source = value.slice(1);

@@ -59,7 +59,10 @@ function describe(builder: Argv, command: Command): Argv {
 
 /** `run FILE [ID]` → `run <FILE> [ID]`, `validate FILE…` → `validate <FILE..>`. */
 function yargsUsage(usage: string): string {
-  return usage.replace(/(?<!\[)\b([A-Z]+)(\u2026?)/g, (_, name, many) => `<${name}${many === "" ? "" : ".."}>`);
+  return usage.replace(
+    /(?<!\[)\b([A-Z]+)(\u2026?)/g,
+    (_, name, many) => `<${name}${many === "" ? "" : ".."}>`,
+  );
 }
 
 /** The parser's sentences, with what was likely meant. */

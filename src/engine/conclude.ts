@@ -38,7 +38,8 @@ export function rememberingAttempt(observer: Observer | undefined): {
   return {
     last: () => last,
     observer: {
-      ...observer,
+      created: (run) => observer?.created?.(run),
+      note: (sentence) => observer?.note?.(sentence),
       event(line, state) {
         if (line.event === "attempt_ended") {
           const { step, attempt, status } = line.record;

@@ -284,7 +284,8 @@ export class Performer {
     const named = [...pathsOf(templates.map(([, template]) => template))].flatMap(
       ({ segments }) => segments[1] ?? [],
     );
-    const scope = { ...runScope(state, places), steps: stepScope(state, places, named) };
+    // Artifacts by their path in the run: an absolute one would differ from place to place.
+    const scope = { ...runScope(state, places), steps: stepScope(state, { ...places, runDir: "" }, named) };
     try {
       return Object.fromEntries(templates.map(([name, template]) => [name, renderTemplate(template, scope)]));
     } catch (error) {

@@ -42,7 +42,7 @@ export interface CheckedStart {
 export async function start(request: StartRequest): Promise<Outcome> {
   const checked = await checkStart(request);
   const { observer, last } = rememberingAttempt(request.observer);
-  const session = await create(request, checked);
+  const session = await create({ ...request, observer }, checked);
   observer.created?.({ runId: session.state.runId, runDir: session.places.runDir });
   const options: DriveOptions = { ...request, observer };
   const outcome = await driveAndRelease(session, options);
@@ -56,7 +56,7 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
   const loaded = loadFile(request.file, request.workflowId);
   const { workflow } = loaded;
   const open = workflow.inputs.filter(({ secret }) => !secret);
-  const resolved = await resolveInputs({ inputs: open }, openInputs(workflow, request.inputs));
+  const resolved = resolveInputs({ inputs: open }, openInputs(workflow, request.inputs));
   if (!resolved.ok) throw new WfError(resolved.problems);
   const secrets = collectSecrets(workflow, request.secrets, request.env ?? process.env);
   const { until, runId } = request;
@@ -70,7 +70,7 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
     });
   }
   const project = findProject(dirname(resolve(request.file)));
-  const runsDir = resolve(request.runsDir ?? process.env.WF_RUNS_DIR ?? join(project, ".wf", "runs"));
+  const runsDir = resolve(request.runsDir || process.env.WF_RUNS_DIR || join(project, ".wf", "runs"));
   return { file: resolve(request.file), loaded, inputs: withMarks(workflow, resolved.inputs, secrets), secrets, project, runsDir };
 }
 

@@ -1,6 +1,6 @@
 import { nameFault } from "../core/ids.ts";
 import type { Agent, Provider } from "../core/workflow.ts";
-import { suggest } from "./did-you-mean.ts";
+import { listNames, suggest } from "./did-you-mean.ts";
 import { readEnv } from "./environment.ts";
 import { type Names, VIEWS } from "./names.ts";
 import type { MapNode, Node } from "./node.ts";
@@ -93,7 +93,7 @@ export function findAgent(step: MapNode, id: string, agents: Agents, reader: Rea
   const node = step.entries.get("agent")?.value;
   if (!node) {
     const at = { start: step.start, end: step.start + 1 };
-    const hint = suggest("", agents, "agents");
+    const hint = `write \`agent:\` and one of: ${listNames(agents)}`;
     reader.problems.add("MISSING_KEY", at, `step ${id} does not say which agent it calls`, hint);
     return null;
   }

@@ -44,10 +44,10 @@ export function editDistance(a: string, b: string): number {
 }
 
 /** `a, b and 3 more`; `none` if there are none. */
-export function listNames(names: Candidates): string {
+export function listNames(names: Candidates, most = LISTED_NAMES): string {
   const shown: string[] = [];
   for (const name of namesOf(names)) {
-    if (shown.length === LISTED_NAMES) break;
+    if (shown.length === most) break;
     shown.push(name);
   }
   if (shown.length === 0) return "none";

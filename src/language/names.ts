@@ -44,6 +44,7 @@ const STEP_NAMES = ["step_id", "attempt", "output_paths", "output_paths_json", "
 
 /** Of a run that is about to end: what its `finally` steps see. */
 const END_NAMES = ["status", "reason"];
+const END_HINT = "how the run ends is known to the steps of `finally` alone";
 
 function ofStep({ index, isFinally, outputFiles }: StepPlace, names = STEP_NAMES): View {
   return {
@@ -167,7 +168,8 @@ export class Names {
     const [root = "", name] = segments;
     if (!(view.roots as readonly string[]).includes(root)) {
       const isFar = isTemplate && nearest(root, view.roots) === null;
-      this.#unknown(mention, "name", root, view.roots, view.hint ?? (isFar ? rootsHint(view) : undefined));
+      const hint = root === "state" ? STATE_HINT : isFar ? rootsHint(view) : undefined;
+      this.#unknown(mention, "name", root, view.roots, view.hint ?? hint);
     } else if (name === undefined) this.#incomplete(mention, `${root}.<name>`);
     else if (root === "inputs" && !this.#inputs.has(name))
       this.#unknown(mention, "input", name, this.#inputs);
@@ -219,7 +221,7 @@ export class Names {
     const key = mention.segments[2];
     if (!workflow.includes(name)) {
       const known = workflow.map((each) => `workflow.${each}`);
-      this.#unknown(mention, "name", name, known, hint);
+      this.#unknown(mention, "name", name, known, END_NAMES.includes(name) ? END_HINT : hint);
     } else if (name === "output_paths" && key === undefined) {
       this.#incomplete(mention, "workflow.output_paths.<key> or workflow.output_paths_json");
     } else if (name === "output_paths" && key !== undefined && !outputFiles.includes(key)) {
@@ -248,6 +250,8 @@ interface Mention {
   readonly shown: string;
   readonly isTemplate: boolean;
 }
+
+const STATE_HINT = "`state` is for prompts; elsewhere write steps.<step>.outputs.<key>";
 
 function rootsHint(view: View): string {
   return `names begin with ${view.roots.map((root) => `${root}.`).join(", ")}; to write the braces themselves: \\{{`;

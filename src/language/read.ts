@@ -39,7 +39,7 @@ export function checkKeys(map: MapNode, keys: Keys, problems: Problems): void {
 function keyHint(key: string, known: readonly string[]): string {
   if (key === "<<") return "merge keys are not part of YAML 1.2: write the keys out";
   const near = nearest(key, known);
-  return near === null ? `its keys are: ${listNames(known)}` : `did you mean "${near}"?`;
+  return near === null ? `its keys are: ${listNames(known, known.length)}` : `did you mean "${near}"?`;
 }
 
 /** Reads values and says what is wrong with them; null stands for a value that was refused. */

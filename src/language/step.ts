@@ -63,9 +63,10 @@ export function readStep(found: FoundStep, needs: readonly number[], around: Ste
   const { map, id } = found;
   const type = readType(map, id, reader);
   const common = COMMON_KEYS.filter((key) => !type?.refused?.keys.includes(key));
+  const first = common.slice(0, 2);
   const keys = {
     what: type ? `${/^[aeiou]/.test(type.type) ? "an" : "a"} ${type.type} step` : "a step",
-    known: type ? [...common, ...type.keys] : ALL_KEYS,
+    known: type ? [...first, ...type.keys, ...common.slice(2)] : ALL_KEYS,
     unsupported: UNSUPPORTED_KEYS,
     ...(type?.refused ? { refused: type.refused } : {}),
   };

@@ -31,7 +31,7 @@ export function readTargets(
       "BAD_VALUE",
       approve.key,
       message,
-      "an approval is where it goes on: keep one",
+      "once approved it goes to `on_approve`: take `next` out",
     );
   }
   const onApprove = readGateTarget(approve, "on_approve", id, around);
@@ -78,7 +78,8 @@ function readTarget(entry: Entry, key: string, id: string, around: TargetSurroun
   const goes =
     { on_approve: "goes, if approved, to", on_reject: "goes, if rejected, to" }[key] ?? "goes on to";
   const isFinally = index !== undefined;
-  const hint = isFinally ? FINALLY_HINT : `${suggest(name, steps, "steps")}; or done, fail`;
+  const known = [...steps].filter(([, at]) => at < mainSteps).map(([each]) => each);
+  const hint = isFinally ? FINALLY_HINT : `${suggest(name, known, "steps")}; or done, fail`;
   const message = `step ${id} ${goes} "${name}", which is ${isFinally ? "a step of `finally`" : "not a step"}`;
   return reader.refuse("UNKNOWN_STEP", entry.value, message, hint);
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessIdentity } from "../core/event.ts";
 import { isAlive, ownIdentity } from "../system/identity.ts";
@@ -40,14 +40,21 @@ export function inspect(attemptDir: string, identity: ProcessIdentity): Found {
 
 /** The status in `exit`; `began` if it holds none, null if the command never began. */
 export function readExit(attemptDir: string): number | "began" | null {
-  let text: string;
+  let file: number;
   try {
-    text = readFileSync(join(attemptDir, WRAPPER_FILES.exit), "latin1");
+    file = openSync(join(attemptDir, WRAPPER_FILES.exit), constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
-  return /^\d{1,3}\n$/.test(text) ? Number(text) : "began";
+  try {
+    // The step could have put anything there, a device without end too.
+    const bytes = Buffer.alloc(8);
+    const text = bytes.toString("latin1", 0, readSync(file, bytes));
+    return /^\d{1,3}\n$/.test(text) ? Number(text) : "began";
+  } finally {
+    closeSync(file);
+  }
 }
 
 export interface Watch {

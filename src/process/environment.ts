@@ -43,7 +43,7 @@ const NOT_EXPORTABLE = new Set(
 const LATE = /^(?:PWD|OLDPWD|SHLVL|IFS|PS[0-4]|ENV|BASH_ENV|CDPATH|LC_ALL)$/;
 
 /** What the gate's shell has whether or not the user does. */
-const SHELLS_OWN = ["PWD", "OLDPWD", "SHLVL"];
+const SHELLS_OWN = ["PATH", "PWD", "OLDPWD", "SHLVL"];
 
 type Way = "inherited" | "late" | "byEnv";
 
@@ -86,7 +86,7 @@ export function renderCommand(command: Command, base: SplitEnvironment, envProgr
     else if (value !== null) exports.push(`${name}=${word(value)}`);
     else if (name in base.inherited) late[name] = null;
   }
-  const unset = SHELLS_OWN.filter((name) => typeof late[name] !== "string");
+  const unset = SHELLS_OWN.filter((name) => typeof late[name] !== "string" && !(name in base.inherited));
   for (const [name, value] of Object.entries(late)) {
     if (value !== null) exports.push(`${name}=${word(value)}`);
     else if (name !== "LC_ALL" && !unset.includes(name)) unset.push(name);

@@ -12,6 +12,7 @@ import { DISCARD, GO, NOT_BEGUN } from "./wrapper.ts";
 
 /** How often it is looked whether a wrapper was killed, milliseconds. */
 const LIVENESS_MS = 200;
+
 /** A process that waits at its gate, and what the journal says of it. */
 export interface LaunchedProcess {
   /** Told apart from every other of this launcher. */
@@ -194,6 +195,7 @@ class ProcessLauncher implements Launcher {
   }
 
   #onDeath(wrapper: Wrapper): void {
+    if (wrapper.state === "ended") return;
     let end: ProcessEnd = { died: true };
     try {
       const mark = wrapper.command === undefined ? null : readExit(wrapper.command.attemptDir);

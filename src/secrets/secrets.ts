@@ -1,5 +1,5 @@
 import type { Failure } from "../core/event.ts";
-import type { Json } from "../core/json.ts";
+import { isJsonObject, type Json } from "../core/json.ts";
 import { formsOf } from "./forms.ts";
 import { maskBytes } from "./masker.ts";
 import { Patterns } from "./patterns.ts";
@@ -33,8 +33,7 @@ export class Secrets {
     if (this.none) return value;
     if (typeof value === "string") return this.maskText(value);
     if (Array.isArray(value)) return value.map((each) => this.maskValue(each));
-    if (typeof value !== "object" || value === null) return value;
-    return this.#maskMembers(value);
+    return isJsonObject(value) ? this.#maskMembers(value) : value;
   }
 
   maskFailure(failure: Failure): Failure {

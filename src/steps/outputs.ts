@@ -193,7 +193,8 @@ async function checkedFile(
   } catch {
     return { unsafe: `${path} is a link to nowhere` };
   }
-  if (!real.startsWith(realpathSync(root) + sep))
+  // Not what `root` resolves to: the step may have put a link in the place of the folder itself.
+  if (!real.startsWith(join(realpathSync(dir), ATTEMPT_FILES.outputs) + sep))
     return { unsafe: `${path} is a link that leaves the outputs folder` };
   let fd: number;
   try {

@@ -9,7 +9,7 @@
  * target changes the exit status of nothing: this is no test.
  */
 import { rmSync } from "node:fs";
-import { arch, cpus, release, type } from "node:os";
+import { arch, cpus, loadavg, release, type } from "node:os";
 import { parseArgs } from "node:util";
 import { Bench } from "./bench.ts";
 import { profile } from "./profile.ts";
@@ -53,7 +53,10 @@ const bench = new Bench({ rounds, large: values.large });
 console.log(
   `${type()} ${release()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}`,
 );
+const load = loadavg()[0] ?? 0;
 console.log(`${rounds} rounds, alternating; folder ${bench.root}`);
+// What else runs takes from all alike, but not evenly: ratios are then too high or too low, and times mean nothing.
+if (load > 0.5) console.log(`the machine is not idle: its load is ${load.toFixed(1)}`);
 if (values.profile) profile(bench);
 else {
   const missed: Missed[] = [];

@@ -45,14 +45,20 @@ test("an unknown run says where it was looked for", async (t) => {
   const rig = withRuns(t);
   const { code, stderr } = await rig.wf(["status", "zzzz"]);
   assert.equal(code, 2);
-  assert.equal(rig.plain(stderr), 'wf: there is no run "zzzz" in <dir>/.wf/runs   [RUN_NOT_FOUND]\n    wf ls lists the runs\n');
+  assert.equal(
+    rig.plain(stderr),
+    'wf: there is no run "zzzz" in <dir>/.wf/runs   [RUN_NOT_FOUND]\n    wf ls lists the runs\n',
+  );
 });
 
 test("without any run there is no latest", async (t) => {
   const rig = new Rig(t);
   const { code, stderr } = await rig.wf(["status", "latest"]);
   assert.equal(code, 2);
-  assert.equal(rig.plain(stderr), "wf: there is no run yet in <dir>/.wf/runs   [RUN_NOT_FOUND]\n    start one with wf run FILE\n");
+  assert.equal(
+    rig.plain(stderr),
+    "wf: there is no run yet in <dir>/.wf/runs   [RUN_NOT_FOUND]\n    start one with wf run FILE\n",
+  );
 });
 
 test("the runs folder is --runs-dir, else WF_RUNS_DIR, else that of the project above", async (t) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { Rig, ROOT } from "./rig.ts";
+import { type Parsed, Rig, ROOT } from "./rig.ts";
 import { checkOutput } from "./schemas.ts";
 
 const FIXTURES = join(ROOT, "fixtures/legacy");
@@ -17,7 +17,7 @@ function withOlderRecords(t: TestContext): Rig {
   return rig;
 }
 
-function recordOf(id: string): any {
+function recordOf(id: string): Parsed {
   const bare = join(FIXTURES, `${id}.json`);
   const path = readdirSync(FIXTURES).includes(`${id}.json`) ? bare : join(FIXTURES, id, "run.json");
   return JSON.parse(readFileSync(path, "utf8"));
@@ -42,7 +42,13 @@ for (const id of IDS) {
     assert.equal(progress.value.inputCount, record.inputs ? Object.keys(record.inputs).length : null);
     checkOutput("progress", progress.value);
 
-    for (const args of [["status", id], ["progress", id], ["progress", id, "--follow"], ["logs", id], ["logs", id, "-f"]]) {
+    for (const args of [
+      ["status", id],
+      ["progress", id],
+      ["progress", id, "--follow"],
+      ["logs", id],
+      ["logs", id, "-f"],
+    ]) {
       assert.equal((await rig.wf(args)).code, 0, args.join(" "));
     }
     if (record.currentStepId) {
@@ -52,15 +58,21 @@ for (const id of IDS) {
     }
     const listed = (await rig.json(["ls"])).value;
     checkOutput("ls", listed);
-    assert.equal(listed.runs.find((run: any) => run.runId === id).status, record.state);
-    assert.deepEqual(readdirSync(rig.path(".wf/runs"), { recursive: true }), readdirSync(FIXTURES, { recursive: true }));
+    assert.equal(listed.runs.find((run: Parsed) => run.runId === id).status, record.state);
+    assert.deepEqual(
+      readdirSync(rig.path(".wf/runs"), { recursive: true }),
+      readdirSync(FIXTURES, { recursive: true }),
+    );
   });
 
   for (const command of ["resume", "next", "cancel"]) {
     test(`wf ${command} refuses the older record ${id} and says why`, async (t) => {
       const { code, stdout, stderr } = await withOlderRecords(t).wf([command, id]);
       assert.deepEqual([code, stdout], [2, ""]);
-      assert.match(stderr, /can be read but not resumed or canceled: it is a record from before inputs .* {3}\[LEGACY_RUN\]/);
+      assert.match(
+        stderr,
+        /can be read but not resumed or canceled: it is a record from before inputs .* {3}\[LEGACY_RUN\]/,
+      );
     });
   }
 }
@@ -87,6 +99,14 @@ It can be read and not resumed: it is a record from before inputs and the journa
 
 test("wf ls shows older records by when they began, newest first", async (t) => {
   const { value } = await withOlderRecords(t).json(["ls"]);
-  const ids = value.runs.map((run: any) => run.runId);
-  assert.deepEqual(ids, ["sweep-5", "import-88", "deploy-3", "quick-1", "review-19", "release-7", "nightly-0042"]);
+  const ids = value.runs.map((run: Parsed) => run.runId);
+  assert.deepEqual(ids, [
+    "sweep-5",
+    "import-88",
+    "deploy-3",
+    "quick-1",
+    "review-19",
+    "release-7",
+    "nightly-0042",
+  ]);
 });

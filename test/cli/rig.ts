@@ -9,6 +9,10 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const WF = join(ROOT, "bin/wf.js");
 
+/** JSON that a test looks into; that it has the right shape is what the test says. */
+// biome-ignore lint/suspicious/noExplicitAny: a wrong guess fails the test
+export type Parsed = any;
+
 export interface Result {
   readonly code: number | null;
   readonly stdout: string;
@@ -46,14 +50,17 @@ export class Rig {
     return readFileSync(this.path(file), "utf8");
   }
 
-  async wf(args: readonly string[], options: { input?: string; env?: Record<string, string> } = {}): Promise<Result> {
+  async wf(
+    args: readonly string[],
+    options: { input?: string; env?: Record<string, string> } = {},
+  ): Promise<Result> {
     const running = this.start(args, options.env);
     running.child.stdin?.end(options.input ?? "");
     return await running.done();
   }
 
   /** `wf … --json`, parsed. */
-  async json(args: readonly string[]): Promise<{ code: number | null; value: any }> {
+  async json(args: readonly string[]): Promise<{ code: number | null; value: Parsed }> {
     const { code, stdout, stderr } = await this.wf([...args, "--json"]);
     try {
       return { code, value: JSON.parse(stdout) };
@@ -63,7 +70,11 @@ export class Rig {
   }
 
   start(args: readonly string[], env: Record<string, string> = {}): Running {
-    const child = spawn(process.execPath, [WF, ...args], { cwd: this.dir, env: cleanEnv(env), stdio: "pipe" });
+    const child = spawn(process.execPath, [WF, ...args], {
+      cwd: this.dir,
+      env: cleanEnv(env),
+      stdio: "pipe",
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -80,7 +91,8 @@ export class Rig {
       async says(text) {
         while (!stdout.includes(text)) {
           const more = await Promise.race([once(child.stdout, "data"), closed.then(() => null)]);
-          if (more === null && !stdout.includes(text)) throw new Error(`it never said ${text}: ${stdout}${stderr}`);
+          if (more === null && !stdout.includes(text))
+            throw new Error(`it never said ${text}: ${stdout}${stderr}`);
         }
       },
       async done() {
@@ -105,7 +117,16 @@ export class Rig {
 
 function cleanEnv(env: Record<string, string>): Record<string, string | undefined> {
   const clean: Record<string, string | undefined> = { ...process.env };
-  const theirs = ["CI", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "WF_DEBUG", "WF_RUNS_DIR"];
-  for (const name of [...theirs, "NODE_EXTRA_CA_CERTS", "NODE_TEST_CONTEXT", "WF_ATTEMPT_ID"]) delete clean[name];
+  const theirs = [
+    "CI",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "GITHUB_ACTIONS",
+    "GITHUB_STEP_SUMMARY",
+    "WF_DEBUG",
+    "WF_RUNS_DIR",
+  ];
+  for (const name of [...theirs, "NODE_EXTRA_CA_CERTS", "NODE_TEST_CONTEXT", "WF_ATTEMPT_ID"])
+    delete clean[name];
   return { ...clean, TZ: "UTC", TERM: "dumb", ...env };
 }

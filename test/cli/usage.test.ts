@@ -16,7 +16,8 @@ test("--help lists every command in its group", async (t) => {
   const { code, stdout } = await new Rig(t).wf(["--help"]);
   assert.equal(code, 0);
   for (const heading of ["Running:", "Looking:", "Authoring:"]) assert.ok(stdout.includes(`\n${heading}\n`));
-  for (const { usage, describe } of ENTRIES) assert.match(stdout, new RegExp(`^  wf ${escape(usage)} +${escape(describe)}$`, "m"));
+  for (const { usage, describe } of ENTRIES)
+    assert.match(stdout, new RegExp(`^  wf ${escaped(usage)} +${escaped(describe)}$`, "m"));
 });
 
 test("without a command the help goes to standard error, and the exit code is that of a mistake", async (t) => {
@@ -40,15 +41,30 @@ const MISTAKES: readonly (readonly [args: string[], stderr: string])[] = [
     ["statsu", "x"],
     'wf: there is no command "statsu"   [USAGE]\n    did you mean "status"? commands: run, resume, next, cancel, status, progress, ls, logs, show, init, validate, schema, doctor, completion\n',
   ],
-  [["stat"], 'wf: there is no command "stat"   [USAGE]\n    did you mean "status"? wf --help lists the commands\n'],
-  [["--follow", "ls"], "wf: the command comes first: wf <command> --follow …   [USAGE]\n    wf --help lists the commands\n"],
-  [["ls", "--jsn"], "wf: wf ls has no option --jsn   [USAGE]\n    did you mean --json? all options: wf ls --help\n"],
+  [
+    ["stat"],
+    'wf: there is no command "stat"   [USAGE]\n    did you mean "status"? wf --help lists the commands\n',
+  ],
+  [
+    ["--follow", "ls"],
+    "wf: the command comes first: wf <command> --follow …   [USAGE]\n    wf --help lists the commands\n",
+  ],
+  [
+    ["ls", "--jsn"],
+    "wf: wf ls has no option --jsn   [USAGE]\n    did you mean --json? all options: wf ls --help\n",
+  ],
   [["ls", "--no-json"], "wf: wf ls has no option --no-json   [USAGE]\n    all options: wf ls --help\n"],
   [["ls", "-x"], "wf: wf ls has no option -x   [USAGE]\n    all options: wf ls --help\n"],
   [["ls", "--json=1x"], "wf: --json takes no value   [USAGE]\n"],
-  [["ls", "extra"], "wf: wf ls does not take so many arguments: extra is too much   [USAGE]\n    usage: wf ls\n"],
+  [
+    ["ls", "extra"],
+    "wf: wf ls does not take so many arguments: extra is too much   [USAGE]\n    usage: wf ls\n",
+  ],
   [["ls", "--workflow"], "wf: --workflow needs a value   [USAGE]\n    wf ls --help\n"],
-  [["ls", "--workflow", "a", "--workflow", "b"], "wf: --workflow is given 2 times, it takes one value   [USAGE]\n"],
+  [
+    ["ls", "--workflow", "a", "--workflow", "b"],
+    "wf: --workflow is given 2 times, it takes one value   [USAGE]\n",
+  ],
   [
     ["ls", "--status", "done"],
     'wf: --status can not be "done"   [USAGE]\n    one of: queued, running, waiting, succeeded, failed, canceled, interrupted\n',
@@ -86,7 +102,15 @@ test("with --json a mistake is JSON on standard output", async (t) => {
 test("values stay the text that was given", async (t) => {
   const rig = new Rig(t);
   rig.write("a.yaml", "id: a\ninputs: [n, k]\nsteps: [{ id: s, run: 'true {{inputs.n}}{{inputs.k}}' }]\n");
-  const { value } = await rig.json(["run", "a.yaml", "--dry-run", "--input", "n=007", "--input", "k=a.b=1e3"]);
+  const { value } = await rig.json([
+    "run",
+    "a.yaml",
+    "--dry-run",
+    "--input",
+    "n=007",
+    "--input",
+    "k=a.b=1e3",
+  ]);
   assert.deepEqual(value.inputs, { n: "007", k: "a.b=1e3" });
 });
 
@@ -97,12 +121,14 @@ test("completion prints a script, and completes commands, options and runs", asy
   assert.match(script.stdout, /complete .*_wf_yargs_completions wf/);
   rig.write(".wf/runs/old-1.json", '{"runId":"old-1","workflowId":"w","state":"failed"}');
   const complete = async (...words: string[]) =>
-    (await rig.wf(["--get-yargs-completions", "wf", ...words], { env: { SHELL: "/bin/bash" } })).stdout.trim().split("\n");
+    (await rig.wf(["--get-yargs-completions", "wf", ...words], { env: { SHELL: "/bin/bash" } })).stdout
+      .trim()
+      .split("\n");
   assert.ok((await complete("")).includes("status"));
   assert.deepEqual(await complete("status", "old"), ["old-1"]);
   assert.ok((await complete("run", "--")).includes("--dry-run"));
 });
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

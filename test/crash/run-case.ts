@@ -57,9 +57,10 @@ export async function runCase(scenario: Scenario, one: Case, plain: Undisturbed)
       const result = await drive(project, scenario, { fault: { ...fault, trace } });
       const { hit } = readTrace(trace);
       died ||= fault.children === true || fault.does === "error";
+      const absorbed = hit !== null && mayBeAbsorbed(hit) && result.code === scenario.exitCode;
       found.push(
         ...checkRunsFolder(project.runsDir, { quiet: false }),
-        ...afterFault(project, fault, hit, result),
+        ...afterFault(project, fault, absorbed ? null : hit, result),
       );
     }
     const recovers = !isOver(project);
@@ -112,7 +113,7 @@ function afterFault(project: Project, fault: Case["fault"], hit: string | null, 
  * to other hosts.
  */
 function mayBeAbsorbed(hit: string): boolean {
-  return /\.tmp-|lock\/heartbeat|(rm|unlink|rmdir)(Sync)? /.test(hit);
+  return /lock\/heartbeat| (rm|unlink|rmdir)(Sync)? /.test(hit);
 }
 
 /** A call that is no file operation is not made to fail; which call is the n-th varies a little from run to run. */

@@ -20,11 +20,13 @@ test("every entry says what it means and what to do", () => {
 });
 
 test("every exit code is listed, and no other", () => {
-  const listed = rows(section(page, "## Exit codes")).flatMap(([exits = ""]) => exits.split(", ").map(Number));
+  const listed = rows(section(page, "## Exit codes")).flatMap(([exits = ""]) =>
+    exits.split(", ").map(Number),
+  );
   assert.deepEqual(listed, Object.values(ExitCode));
 });
 
-test("codes that the sources name are codes", () => {
+test("the codes in the examples are codes", () => {
   const named = [...page.matchAll(/\[([A-Z_]+)\]/g)].map((found) => found[1] as string);
   for (const name of named) assert.ok(Object.hasOwn(PROBLEM_CODES, name), name);
 });

@@ -29,7 +29,12 @@ export function rows(text: string): string[][] {
   const lines = text.split("\n");
   return lines
     .filter((line, i) => line.startsWith("| ") && !/^\|[-:| ]+\|$/.test(lines[i + 1] ?? ""))
-    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
 }
 
 /** What stands in backticks. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import {
   ATTEMPT_FILES,
   attemptPath,
@@ -10,6 +11,9 @@ import {
   tornFile,
 } from "../../src/store/layout.ts";
 import { code, read, rows, section } from "./markdown.ts";
+
+const ajv = new Ajv2020({ strict: false });
+for (const name of ["attempt", "run"]) ajv.addSchema(JSON.parse(read(`schemas/${name}.schema.json`)));
 
 const page = read("docs/run-directory.md");
 
@@ -70,10 +74,13 @@ for (const [heading, schema] of [
       rows(text).flatMap(([name = ""]) => code(name)),
       keys,
     );
-    const example = Object.keys(JSON.parse(/```json\n([\s\S]*?)```/.exec(text)?.[1] ?? "") as object);
+    const example: object = JSON.parse(/```json\n([\s\S]*?)```/.exec(text)?.[1] ?? "");
+    const present = Object.keys(example);
     assert.deepEqual(
-      example,
-      keys.filter((key) => example.includes(key)),
+      present,
+      keys.filter((key) => present.includes(key)),
     );
+    ajv.validate(`${schema}.schema.json`, example);
+    assert.deepEqual(ajv.errors ?? [], []);
   });
 }

@@ -8,7 +8,7 @@ import {
   hold,
   killEngine,
   letGo,
-  needsProc,
+  needsLinux,
   processOf,
   startHeld,
   TELL,
@@ -27,7 +27,7 @@ async function sound(project: Project, facts: Omit<Facts, "phase">): Promise<voi
   assert.deepEqual(sentences(check({ phase: "recovered", effects, ...facts })), []);
 }
 
-describe("a step outlives its engine", { skip: needsProc }, () => {
+describe("a step outlives its engine", { skip: needsLinux }, () => {
   test("it ends by itself, and a resume takes its result and runs only what is left", async (t) => {
     const project = projectFor(t);
     const run = await startHeld(project);

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { check, sentences } from "../crash/checker.ts";
-import { killEngine, letGo, startHeld } from "../rig/held.ts";
+import { killEngine, letGo, needsLinux, startHeld } from "../rig/held.ts";
 import { readRun } from "../rig/journal.ts";
 import { type Project, projectFor } from "../rig/project.ts";
 import { digestOf } from "../rig/tree.ts";
@@ -49,7 +49,7 @@ function edit(path: string, change: (text: string) => string): void {
   fs.writeFileSync(path, changed);
 }
 
-describe("a run directory that was damaged", () => {
+describe("a run directory that was damaged", { skip: needsLinux }, () => {
   for (const [what, text] of [
     ["nonsense", "what?\n"],
     ["nothing", ""],

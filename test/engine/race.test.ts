@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { check, sentences } from "../crash/checker.ts";
-import { killEngine, letGo, needsProc, startHeld } from "../rig/held.ts";
+import { killEngine, letGo, needsLinux, startHeld } from "../rig/held.ts";
 import { readJournal } from "../rig/journal.ts";
 import { kill } from "../rig/processes.ts";
 import { Project } from "../rig/project.ts";
@@ -9,7 +9,7 @@ import { Project } from "../rig/project.ts";
 const AT_ONCE = 8;
 const rounds = Number(process.env.WF_RACE_ROUNDS ?? 10);
 
-describe("resumes that are started at once", { skip: needsProc }, () => {
+describe("resumes that are started at once", { skip: needsLinux }, () => {
   test(`${AT_ONCE} of a crashed run, ${rounds} times: one drives, the others exit 4`, async () => {
     for (let round = 1; round <= rounds; round += 1) await race(round % 2 === 0 ? "died" : "lived");
   });

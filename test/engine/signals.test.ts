@@ -1,21 +1,24 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
 import { check, sentences } from "../crash/checker.ts";
-import { endsOf, hold, letGo, needsProc, processOf, startHeld, untilAtWork } from "../rig/held.ts";
+import { endsOf, letGo, needsLinux, processOf, startHeld, untilAtWork } from "../rig/held.ts";
 import { readJournal, readRun } from "../rig/journal.ts";
 import { isGone, stateOf } from "../rig/processes.ts";
 import { projectFor } from "../rig/project.ts";
 import { until } from "../rig/wait.ts";
 
+/** Tells that it was to end, and does not. */
 const STUBBORN = `id: stubborn
 steps:
   - id: held
     run: |
-      trap '' TERM INT
-      ${hold()}
+      trap ': > told-to-end' TERM
+      echo "$WF_STEP_ID" >> effects
+      while :; do sleep 0.02 || :; done
 `;
 
-describe("signals to the engine", { skip: needsProc }, () => {
+describe("signals to the engine", { skip: needsLinux }, () => {
   for (const [signal, code] of [
     ["SIGTERM", 143],
     ["SIGINT", 130],
@@ -45,11 +48,10 @@ describe("signals to the engine", { skip: needsProc }, () => {
     const project = projectFor(t);
     const run = await startHeld(project, STUBBORN);
     process.kill(run.engine.pid, "SIGINT");
-    // The engine has taken the first when it has said so in the journal or begun to end the step: it stays alive.
-    await until(() => stateOf(run.engine.pid) === "S", "the engine to have settled");
+    await until(() => existsSync(project.path("told-to-end")), "the step to be told to end");
     const before = performance.now();
-    const again = setInterval(() => process.kill(run.engine.pid, "SIGINT"), 100);
-    const result = await run.engine.ended.finally(() => clearInterval(again));
+    process.kill(run.engine.pid, "SIGINT");
+    const result = await run.engine.ended;
     assert.equal(result.code, 130, result.stderr);
     assert.ok(performance.now() - before < 8_000, "it did not wait for the grace period of 10 s");
     await project.quiet();

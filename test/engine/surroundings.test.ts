@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { describe, test } from "node:test";
 import { check, sentences } from "../crash/checker.ts";
-import { endsOf, killEngine, letGo, startHeld, TELL } from "../rig/held.ts";
+import { endsOf, killEngine, letGo, needsLinux, startHeld, TELL } from "../rig/held.ts";
 import { readJournal, readRun, untilEvent } from "../rig/journal.ts";
 import { type Project, projectFor, type Result } from "../rig/project.ts";
 import { digestOf, mountTmpfs, remount, unmount } from "../rig/tree.ts";
@@ -74,7 +74,7 @@ describe("where a run can not begin", () => {
   });
 });
 
-describe("where a run can not go on", () => {
+describe("where a run can not go on", { skip: needsLinux }, () => {
   test("a full disk: exit 6, and with space again a resume loses nothing", async (t) => {
     const project = projectFor(t);
     const why = mountTmpfs(project.runsDir, "192k");

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import type { ProcessIdentity } from "../../src/core/event.ts";
 import { inspect, type ProcessEnd, watch } from "../../src/process/adopt.ts";
+import { signalGroup } from "../../src/process/process-table.ts";
 import { isGroupEmpty, Rig, read, tempDir, until } from "./rig.ts";
 
 interface Engine {
@@ -25,7 +26,9 @@ async function engine(t: TestContext, by: string, until: "open" | "gate", script
   });
   t.after(() => child.kill("SIGKILL"));
   const [line] = await once(createInterface(child.stdout), "line");
-  return { child, attemptDir, identity: JSON.parse(line) };
+  const identity = JSON.parse(line);
+  t.after(() => signalGroup(identity.pid, "SIGKILL"));
+  return { child, attemptDir, identity };
 }
 
 async function kill(engine: Engine): Promise<void> {
@@ -134,6 +137,20 @@ for (const by of ["helper", "spawn"] as const) {
     assert.deepEqual(await end, { died: true });
     assert.notEqual(first.identity.pid, victim.identity.pid);
     assert.deepEqual((await rig.run("exit 2")).end, { exitCode: 2 });
+  });
+
+  test(`${by}: what was meant for a wrapper that was killed is never run by the next`, async (t) => {
+    const rig = new Rig(t, by, { capacity: 2 });
+    const launched = await rig.take();
+    process.kill(launched.identity.pid, "SIGKILL");
+    await until(() => isGroupEmpty(launched.identity.pid));
+    const { attemptDir, ...command } = rig.command(`touch ${rig.dir}/ran`);
+    rig.launcher.prepare(launched, { attemptDir, ...command });
+    rig.launcher.open(launched);
+    await until(() => rig.ended.length === 1);
+    for (const exitCode of [1, 2, 3]) assert.deepEqual((await rig.run(`exit ${exitCode}`)).end, { exitCode });
+    assert.equal(read(join(rig.dir, "ran")), null);
+    assert.ok("error" in (rig.ended[0] ?? {}));
   });
 
   test(`${by}: nothing is left after close()`, async (t) => {

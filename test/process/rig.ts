@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import type { ProcessEnd } from "../../src/process/adopt.ts";
 import type { Command } from "../../src/process/environment.ts";
 import { createLauncher, type LaunchedProcess, type Launcher } from "../../src/process/launcher.ts";
-import { groupMembers } from "../../src/process/process-table.ts";
+import { groupMembers, signalGroup } from "../../src/process/process-table.ts";
 
 export type By = "helper" | "spawn";
 
@@ -45,6 +45,7 @@ export class Rig {
   readonly launcher: Launcher;
   readonly ended: ProcessEnd[] = [];
   readonly #ends = new Map<LaunchedProcess, (end: ProcessEnd) => void>();
+  readonly #started = new Set<number>();
   #attempts = 0;
 
   constructor(t: TestContext, by: By, options: { env?: NodeJS.ProcessEnv; capacity?: number } = {}) {
@@ -63,7 +64,11 @@ export class Rig {
       },
     });
     this.launcher.want(1);
-    t.after(() => this.launcher.close());
+    t.after(async () => {
+      // What a test that failed has not ended.
+      for (const pid of this.#started) signalGroup(pid, "SIGKILL");
+      await this.launcher.close();
+    });
   }
 
   async take(): Promise<LaunchedProcess> {
@@ -82,6 +87,8 @@ export class Rig {
     const launched = await this.take();
     const command = this.command(script, more);
     const end = new Promise<ProcessEnd>((resolve) => this.#ends.set(launched, resolve));
+    this.#started.add(launched.identity.pid);
+    void end.then(() => this.#started.delete(launched.identity.pid));
     this.launcher.prepare(launched, command);
     this.launcher.open(launched);
     return { process: launched, dir: command.attemptDir, end };

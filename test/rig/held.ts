@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { readJournal, untilEvent } from "./journal.ts";
 import { kill } from "./processes.ts";
@@ -82,5 +83,9 @@ export function endsOf(runDir: string, step: string): string[] {
     .map(({ record }) => record.status);
 }
 
-/** Where a test needs what only Linux has; a reason to skip it, or false. */
-export const needsProc = existsSync("/proc/self/environ") ? false : "needs /proc";
+/** Why tests that look at processes and at overlapping executions are skipped here, or false. */
+export const needsLinux = !existsSync("/proc/self/environ")
+  ? "needs /proc"
+  : spawnSync("flock", ["--version"]).error
+    ? "needs flock"
+    : false;

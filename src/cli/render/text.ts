@@ -12,8 +12,10 @@ export function neutralize(text: string): string {
 }
 
 // Harmless, and in most logs: dropped rather than spelled out.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const COLOR_SEQUENCE = /\u001b\[[0-9;:]*m/g;
 // All of C0 but tab and newline, DEL, C1, and what reorders text.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Text from elsewhere that is to stay on one line. */

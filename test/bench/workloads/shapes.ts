@@ -59,7 +59,7 @@ function compare(
     const ratio = samples.has("make") ? of(name) : undefined;
     return { name, samples: values.map((ms) => ms / steps), ...(ratio && { ratio }) };
   });
-  const notes = againstRecorders(samples);
+  const notes = plain ? againstRecorders(samples) : [];
   return [
     { title: shape.name, unit: "ms per step", ...(samples.has("make") && { base: "make" }), rows, notes },
   ];
@@ -68,7 +68,7 @@ function compare(
 /** `parallel --results` keeps a record of each step, as wf does. */
 function againstRecorders(samples: ReadonlyMap<string, readonly number[]>): string[] {
   const peer = samples.get("parallel --results");
-  if (peer === undefined) return ["GNU parallel is not installed, or can not run this shape"];
+  if (peer === undefined) return ["GNU parallel is not installed"];
   const ahead = median(samples.get("wf, power") ?? []) < median(peer);
   return [ahead ? "ahead of the peer that keeps a record" : "BEHIND THE PEER THAT KEEPS A RECORD"];
 }
