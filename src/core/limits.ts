@@ -22,3 +22,9 @@ export const CONTROL_REREAD_MS = 80;
 export const INLINE_HASH_BYTES = 1024 * 1024;
 /** All secrets of a run together: their forms are looked for in every byte that steps print. */
 export const MAX_SECRETS_BYTES = 64 * 1024;
+/** A line of an agent client's output longer than this is passed over: it can not be its final record, bytes. */
+export const MAX_AGENT_LINE_BYTES = 16 * 1024 * 1024;
+/** How much of what a client says on its standard error is looked at, from the end, bytes. */
+export const MAX_AGENT_STDERR_BYTES = 64 * 1024;
+/** A file larger than this can not be put into a prompt, bytes. */
+export const MAX_PROMPT_FILE_BYTES = 4 * 1024 * 1024;

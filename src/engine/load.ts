@@ -1,23 +1,48 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { WfError } from "../core/problem.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { loadWorkflow } from "../language/load.ts";
+import { RUN_FILES } from "../store/layout.ts";
+import { readBeside } from "../system/read-beside.ts";
 
 export interface LoadedFile {
   readonly bytes: Buffer;
   readonly sha256: string;
   readonly workflow: Workflow;
+  /** Other files it is made of, such as prompts, by their path relative to it. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Reads and checks a workflow file; raises all that is wrong with it. */
 export function loadFile(path: string, workflowId: string | undefined): LoadedFile {
   const bytes = readWorkflowFile(path);
-  return { bytes, sha256: sha256(bytes), workflow: parseWorkflow(path, bytes, workflowId) };
+  const files = new Map<string, Uint8Array>();
+  const workflow = parse(path, bytes, workflowId, dirname(path), files);
+  return { bytes, sha256: sha256(bytes), workflow, files };
 }
 
-export function parseWorkflow(path: string, bytes: Uint8Array, workflowId: string | undefined): Workflow {
-  const loaded = loadWorkflow({ path, bytes }, workflowId === undefined ? {} : { id: workflowId });
+/** The definition in a run, with the copies of the files it is made of. */
+export function loadCopy(runDir: string, bytes: Uint8Array, workflowId: string): Workflow {
+  const path = join(runDir, RUN_FILES.definition);
+  return parse(path, bytes, workflowId, join(runDir, RUN_FILES.prompts), new Map());
+}
+
+function parse(
+  path: string,
+  bytes: Uint8Array,
+  id: string | undefined,
+  folder: string,
+  files: Map<string, Uint8Array>,
+): Workflow {
+  const read = readBeside(folder);
+  const readFile = (name: string) => {
+    const content = read(name);
+    if (content !== null) files.set(name, content);
+    return content;
+  };
+  const loaded = loadWorkflow({ path, bytes, readFile }, { id });
   if (!loaded.ok) throw new WfError(loaded.problems);
   return loaded.workflow;
 }

@@ -5,7 +5,7 @@ import { foldAll } from "../core/fold.ts";
 import { WfError } from "../core/problem.ts";
 import type { Workflow } from "../core/workflow.ts";
 import type { Secrets } from "../secrets/secrets.ts";
-import { collectSecrets } from "../secrets/supply.ts";
+import { secretsAgain } from "../secrets/supply.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { claim } from "../store/lock.ts";
@@ -16,7 +16,7 @@ import type { DriveOptions, Outcome, ResumeRequest } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, letGo, rememberingAttempt } from "./conclude.ts";
 import { takeRequests } from "./control.ts";
-import { parseWorkflow, sha256 } from "./load.ts";
+import { loadCopy, sha256 } from "./load.ts";
 import { raiseLimits, requireUnspent } from "./raise-limits.ts";
 import { repairRecords } from "./repair.ts";
 import { Session } from "./session.ts";
@@ -120,7 +120,7 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
   if (sha256(definition) !== created.workflow.sha256) {
     throw damaged(runDir, `${RUN_FILES.definition} is not the one that the run was created with`);
   }
-  const workflow = parseWorkflow(join(runDir, RUN_FILES.definition), definition, created.workflow.id);
+  const workflow = loadCopy(runDir, definition, created.workflow.id);
   if (request.from !== undefined) requireStep(workflow, request.from, "--from");
   if (request.until !== undefined) requireStep(workflow, request.until, "--until");
   const project = projectOf(runDir, created, request.project);
@@ -130,7 +130,7 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
     limits: raiseLimits(request.limits ?? {}),
     sourceChanged: sourceChanged(project, created),
     durability: created.options.durability,
-    secrets: collectSecrets(workflow, request.secrets, request.env ?? process.env, created.inputs),
+    secrets: secretsAgain(workflow, created.inputs, request.secrets, request.env ?? process.env),
   };
 }
 

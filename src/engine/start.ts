@@ -8,7 +8,7 @@ import { toRecord } from "../core/record.ts";
 import type { Limits, Workflow } from "../core/workflow.ts";
 import { resolveInputs } from "../language/inputs.ts";
 import type { Secrets } from "../secrets/secrets.ts";
-import { collectSecrets, openInputs, withMarks } from "../secrets/supply.ts";
+import { acceptSecrets, gatherSecrets } from "../secrets/supply.ts";
 import { createRun } from "../store/create-run.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
@@ -55,10 +55,10 @@ export async function start(request: StartRequest): Promise<Outcome> {
 export async function checkStart(request: StartRequest): Promise<CheckedStart> {
   const loaded = loadFile(request.file, request.workflowId);
   const { workflow } = loaded;
-  const open = workflow.inputs.filter(({ secret }) => !secret);
-  const resolved = resolveInputs({ inputs: open }, openInputs(workflow, request.inputs));
+  const given = gatherSecrets(workflow, request.secrets, request.env ?? process.env);
+  const resolved = await resolveInputs(workflow, request.inputs, given);
   if (!resolved.ok) throw new WfError(resolved.problems);
-  const secrets = collectSecrets(workflow, request.secrets, request.env ?? process.env);
+  const secrets = acceptSecrets(given);
   const { until, runId } = request;
   if (until !== undefined) requireStep(loaded.workflow, until, "--until");
   if (runId !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(runId)) {
@@ -71,7 +71,14 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
   }
   const project = findProject(dirname(resolve(request.file)));
   const runsDir = resolve(request.runsDir || process.env.WF_RUNS_DIR || join(project, ".wf", "runs"));
-  return { file: resolve(request.file), loaded, inputs: withMarks(workflow, resolved.inputs, secrets), secrets, project, runsDir };
+  return {
+    file: resolve(request.file),
+    loaded,
+    inputs: resolved.inputs,
+    secrets,
+    project,
+    runsDir,
+  };
 }
 
 export function requireStep(workflow: Workflow, step: string, option: string): void {
@@ -96,6 +103,9 @@ async function create(request: StartRequest, checked: CheckedStart): Promise<Ses
     const lines = firstLines(request, checked, git, join(runsDir, runId));
     return createRun(runsDir, runId, {
       definition: loaded.bytes,
+      files: Object.fromEntries(
+        [...loaded.files].map(([path, bytes]) => [`${RUN_FILES.prompts}/${path}`, bytes]),
+      ),
       firstLines: lines,
       snapshot: (written, bytes) => toRecord(foldAll(workflow, written), bytes),
       durability,

@@ -76,6 +76,7 @@ export const VIEWS = {
     roots: ["workflow"],
     workflow: ["run_id", "step_id", "attempt"],
     hint: "a path may use workflow.run_id, workflow.step_id and workflow.attempt",
+    noSecrets: "the path of an output",
   } as View,
   workflowEnv: {
     roots: ["inputs", "workflow"],
@@ -166,6 +167,7 @@ export class Names {
   #check(mention: Mention): void {
     const { segments, view, isTemplate } = mention;
     const [root = "", name] = segments;
+    if (this.#secret(mention)) return;
     if (!(view.roots as readonly string[]).includes(root)) {
       const isFar = isTemplate && nearest(root, view.roots) === null;
       const hint = root === "state" ? STATE_HINT : isFar ? rootsHint(view) : undefined;
@@ -173,16 +175,17 @@ export class Names {
     } else if (name === undefined) this.#incomplete(mention, `${root}.<name>`);
     else if (root === "inputs" && !this.#inputs.has(name))
       this.#unknown(mention, "input", name, this.#inputs);
-    else if (root === "inputs") this.#secret(mention);
     else if (root === "state") this.#outputs.nameState({ ...mention, from: view.step, name });
     else if (root === "workflow") this.#workflowName(mention, name);
     else if (root === "steps") this.#stepName(mention, name);
   }
 
-  #secret({ segments: [root, name = ""], at, shown, view: { noSecrets } }: Mention): void {
-    if (noSecrets === undefined || root !== "inputs" || !this.#inputs.get(name)?.secret) return;
+  /** Reports a secret that stands where none may; true if it did. */
+  #secret({ segments: [root, name = ""], at, shown, view: { noSecrets } }: Mention): boolean {
+    if (noSecrets === undefined || root !== "inputs" || !this.#inputs.get(name)?.secret) return false;
     const hint = "the value of a secret reaches steps by `run` and `env` alone";
     this.#problems.add("UNSAFE_REFERENCE", at, `${shown}: a secret can not stand in ${noSecrets}`, hint);
+    return true;
   }
 
   /** Notes that a text of one step names another. What comes later in any case can not be named. */

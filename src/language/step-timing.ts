@@ -9,7 +9,7 @@ const STEP_LIMIT_KEYS = {
   known: ["timeout_seconds", "max_retries"],
 };
 const AGENT_LIMIT_KEYS = {
-  what: "the `limits` of a step that calls an agent",
+  what: "an agent step's `limits`",
   known: [...STEP_LIMIT_KEYS.known, "max_tokens", "max_cost_usd"],
 };
 

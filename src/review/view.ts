@@ -12,6 +12,7 @@ import type { LegacyRunRecord } from "../store/legacy-record.ts";
 import { readDefinition } from "../store/open-run.ts";
 import { readTrusted } from "../store/recover.ts";
 import { readSnapshot, readSnapshotFile } from "../store/snapshot.ts";
+import { readBeside } from "../system/read-beside.ts";
 import { type Liveness, liveness } from "./liveness.ts";
 
 /** A run as it is now, for whoever only reads: no lock was taken and nothing written. */
@@ -76,7 +77,8 @@ export async function definitionOf(runDir: string, workflowId: string): Promise<
   const path = join(runDir, RUN_FILES.definition);
   const bytes = readDefinition(runDir);
   const { loadWorkflow } = await import("../language/load.ts");
-  const loaded = loadWorkflow({ path, bytes }, { id: workflowId });
+  const readFile = readBeside(join(runDir, RUN_FILES.prompts));
+  const loaded = loadWorkflow({ path, bytes, readFile }, { id: workflowId });
   if (loaded.ok) return loaded.workflow;
   throw damaged(`${path} is not the workflow that was started: ${loaded.problems[0]?.message}`);
 }

@@ -60,7 +60,7 @@ function percentEncoded(text: string, kept: string): string {
 }
 
 function lowerHex(encoded: string): string {
-  return encoded.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase());
+  return encoded.replace(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase());
 }
 
 /**
@@ -112,5 +112,9 @@ function* shellForms(text: string): Generator<string> {
   yield text.replace(/[^A-Za-z0-9_@%+=:,./\-\u0080-\uffff]/g, "\\$&");
   yield text.replace(/[^A-Za-z0-9_@%+:./\-\u0080-\uffff]/g, "\\$&");
   yield text.replace(/[$`"\\]/g, "\\$&");
-  yield text.replace(/[\\']/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\t", "\\t").replaceAll("\r", "\\r");
+  yield text
+    .replace(/[\\']/g, "\\$&")
+    .replaceAll("\n", "\\n")
+    .replaceAll("\t", "\\t")
+    .replaceAll("\r", "\\r");
 }

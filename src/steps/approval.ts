@@ -38,7 +38,11 @@ export function prepareGate(context: Omit<AttemptContext<ApprovalStep>, "base" |
   const shows = paths.flatMap(({ segments: [root, id, , key] }) => {
     const index = root === "steps" && id !== undefined ? state.indexOf.get(id) : undefined;
     const output = index === undefined ? undefined : state.steps[index]?.outputs[key ?? ""];
-    return output && "file" in output ? [{ file: output.file, sha256: output.sha256 }] : [];
+    if (!output || !("file" in output)) return [];
+    // As it is now: somebody may have edited it since it was made, and that is what is decided on.
+    return [
+      { file: output.file, sha256: digestOf(join(context.places.runDir, output.file)) ?? output.sha256 },
+    ];
   });
   const digest = createHash("sha256")
     .update(JSON.stringify([message, shows]))
@@ -72,9 +76,10 @@ export function readGate(dir: string): GateRecord | null {
 /** The artifacts that are not any more what the gate showed; paths relative to the run. */
 export function changedSince(runDir: string, gate: GateRecord): string[] {
   return gate.shows
-    .filter(({ file, sha256 }) => {
-      const path = join(runDir, file);
-      return !existsSync(path) || createHash("sha256").update(readFileSync(path)).digest("hex") !== sha256;
-    })
+    .filter(({ file, sha256 }) => digestOf(join(runDir, file)) !== sha256)
     .map(({ file }) => file);
+}
+
+function digestOf(path: string): string | null {
+  return existsSync(path) ? createHash("sha256").update(readFileSync(path)).digest("hex") : null;
 }

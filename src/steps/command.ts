@@ -69,7 +69,7 @@ function* pathsOfStep(state: RunState, step: CommandStep): Generator<TemplatePat
   if (step.cwd) yield* pathsOf([step.cwd]);
 }
 
-function refuseNul(env: Readonly<Record<string, string | null>>): void {
+export function refuseNul(env: Readonly<Record<string, string | null>>): void {
   for (const [name, value] of Object.entries(env)) {
     if (!value?.includes("\0")) continue;
     throw new PreparationError({

@@ -66,7 +66,9 @@ export function attemptEnvironment(
   for (const [name, template] of Object.entries(workflow.env)) {
     if (isOfAttempt(template, at.secrets)) assign(env, name, template, open);
   }
-  for (const [name, template] of Object.entries(node.step.env)) assign(env, name, template, open);
+  const { step } = node;
+  const ofAgent = "agent" in step ? step.agent.env : {};
+  for (const [name, template] of Object.entries({ ...ofAgent, ...step.env })) assign(env, name, template, open);
   for (const [name, value] of at.secrets.values) env[variableName("WF_INPUT_", name)] = value;
   env.WF_STEP_ID = node.step.id;
   env.WF_ATTEMPT = String(scope.workflow.attempt);

@@ -6,11 +6,12 @@ import {
   fstatSync,
   fsyncSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
 } from "node:fs";
-import { dirname, join, sep } from "node:path";
+import { dirname, join, normalize, sep } from "node:path";
 import type { Failure, OutputValue, Usage } from "../core/event.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { valueFaults } from "../core/json-schema.ts";
@@ -18,6 +19,7 @@ import { INLINE_HASH_BYTES, MAX_OUTPUT_BYTES } from "../core/limits.ts";
 import { parseOutputFile } from "../core/output-file.ts";
 import { renderTemplate } from "../core/template.ts";
 import type { OutputDeclaration, Step } from "../core/workflow.ts";
+import { replaceFile } from "../store/atomic-file.ts";
 import { ATTEMPT_FILES, attemptDir, attemptPath } from "../store/layout.ts";
 
 export interface Collected {
@@ -46,6 +48,29 @@ export function collectUndeclared(runDir: string, step: Step, attempt: number): 
   return { ...NOTHING, outputs: toOutputs([...file.values]) };
 }
 
+/** Which attempt's outputs are collected. */
+export interface OutputPlace {
+  readonly runDir: string;
+  readonly runId: string;
+  readonly step: Step;
+  readonly attempt: number;
+  /** Files that count and their folders are on disk when they are collected. */
+  readonly sync: boolean;
+}
+
+/** Where the outputs come from that a step does not write as files, and how it is said that they did not pass. */
+export interface ValueSource {
+  value(declared: OutputDeclaration): Found<{ readonly value: Json }>;
+  /** Called before a declared file is looked at: what stands against it, or null. */
+  beforeFile(declared: OutputDeclaration, path: string): Unfit | null;
+  /** What was not declared. */
+  rest(): readonly (readonly [string, Json])[];
+  readonly failure: { readonly sentence: string; readonly hint: string };
+}
+
+export type Unfit = { readonly problem: string } | { readonly unsafe: string };
+type Found<T> = T | Unfit | { readonly absent: string };
+
 /**
  * The outputs of an attempt that ended well, checked against what the step declares; one sentence per key that is
  * missing, empty or invalid. With `sync`, files that count and their folders are on disk when this returns.
@@ -57,80 +82,122 @@ export async function collectOutputs(
   attempt: number,
   sync: boolean,
 ): Promise<Collected> {
-  const dir = attemptDir(runDir, step.id, attempt);
-  const file = readOutputFile(join(dir, ATTEMPT_FILES.output));
+  const file = readOutputFile(join(attemptDir(runDir, step.id, attempt), ATTEMPT_FILES.output));
   if (file !== null && "failure" in file) return { ...NOTHING, ...file };
-  const written = new Map(file?.values);
+  return collectFrom({ runDir, runId, step, attempt, sync }, scriptSource(file?.values ?? new Map()));
+}
+
+function scriptSource(written: ReadonlyMap<string, string>): ValueSource {
+  const left = new Map(written);
+  const take = (key: string): string | undefined => {
+    left.delete(key);
+    return written.get(key);
+  };
+  return {
+    value(declared) {
+      const text = take(declared.key);
+      if (text === undefined) return { absent: "was not written to $WF_OUTPUT" };
+      return text === "" ? { absent: "is empty" } : checkedValue(declared, text);
+    },
+    beforeFile: ({ key }) =>
+      take(key) === undefined ? null : { problem: "is declared as a file, and was written to $WF_OUTPUT too" },
+    rest: () => [...left],
+    failure: {
+      sentence: "the script succeeded, but its outputs did not pass",
+      hint: "a step writes name=value lines to $WF_OUTPUT, and each declared file to the path in $WF_OUTPUT_<NAME>",
+    },
+  };
+}
+
+export async function collectFrom(place: OutputPlace, source: ValueSource): Promise<Collected> {
+  const { runDir, step, attempt, sync } = place;
+  const dir = attemptDir(runDir, step.id, attempt);
   const found: [string, OutputValue][] = [];
   const details: Record<string, string> = {};
   const security: string[] = [];
   const folders = new Set<string>();
   let missing = false;
-  const refuse = (key: string, sentence: string) => {
-    details[key] = sentence;
-  };
   for (const declared of step.outputs) {
     const { key } = declared;
-    const text = written.get(key);
-    written.delete(key);
-    if (declared.file === undefined) {
-      if (text === undefined || text === "") {
-        if (declared.required) {
-          refuse(key, text === "" ? "is empty" : `was not written to $WF_OUTPUT`);
-          missing = true;
-        }
-        continue;
-      }
-      const value = checkedValue(declared, text);
-      if ("problem" in value) refuse(key, value.problem);
-      else found.push([key, { value: value.value }]);
-      continue;
-    }
-    if (text !== undefined) {
-      refuse(key, "is declared as a file, and was written to $WF_OUTPUT too");
-      continue;
-    }
-    const names = { run_id: runId, step_id: step.id, attempt };
-    const path = String(renderTemplate(declared.file, { inputs: {}, steps: {}, workflow: names }));
-    const artifact = await checkedFile(dir, declared, path);
-    if ("unsafe" in artifact) {
-      security.push(`output ${key}: ${artifact.unsafe}`);
-      refuse(key, artifact.unsafe);
-    } else if ("absent" in artifact) {
+    const output = await outputOf(place, dir, declared, source);
+    if ("unsafe" in output) {
+      security.push(`output ${key}: ${output.unsafe}`);
+      details[key] = output.unsafe;
+    } else if ("absent" in output) {
       if (!declared.required) continue;
-      refuse(key, artifact.absent);
+      details[key] = output.absent;
       missing = true;
-    } else if ("problem" in artifact) refuse(key, artifact.problem);
+    } else if ("problem" in output) details[key] = output.problem;
+    else if ("value" in output) found.push([key, { value: output.value }]);
     else {
-      if (sync) syncFile(artifact.absolute);
-      folders.add(dirname(artifact.absolute));
-      const relative = `${attemptPath(step.id, attempt)}/${ATTEMPT_FILES.outputs}/${path}`;
-      found.push([key, { file: relative, bytes: artifact.bytes, sha256: artifact.sha256 }]);
+      if (sync) syncFile(output.absolute);
+      folders.add(dirname(output.absolute));
+      const { bytes, sha256 } = output;
+      const file = `${attemptPath(step.id, attempt)}/${ATTEMPT_FILES.outputs}/${output.path}`;
+      found.push([key, { file, bytes, sha256 }]);
     }
   }
-  found.push(...Object.entries(toOutputs([...written])));
+  found.push(...Object.entries(toOutputs(source.rest())));
   if (sync) for (const folder of withParents(folders, dir)) syncFile(folder);
   const outputs = Object.fromEntries(found);
   if (Object.keys(details).length === 0) return { outputs, security };
-  return { outputs, security, failure: outputsFailure(details, security.length > 0, missing) };
+  const { sentence, hint } = source.failure;
+  const code = security.length > 0 ? "OUTPUT_UNSAFE" : missing ? "OUTPUT_MISSING" : "OUTPUT_INVALID";
+  const message = `${sentence}: ${sentencesOf(details)}`;
+  return { outputs, security, failure: { code, message, hint, details } };
 }
 
-function outputsFailure(details: Record<string, string>, unsafe: boolean, missing: boolean): Failure {
-  const keys = Object.keys(details);
-  const sentences = keys.map((key) => `${key} ${details[key]}`).join("; ");
-  return {
-    code: unsafe ? "OUTPUT_UNSAFE" : missing ? "OUTPUT_MISSING" : "OUTPUT_INVALID",
-    message: `the script succeeded, but its outputs did not pass: ${sentences}`,
-    hint: "a step writes name=value lines to $WF_OUTPUT, and each declared file to the path in $WF_OUTPUT_<NAME>",
-    details,
-  };
+/** `plan was not written (plan.md); notes is empty` */
+export function sentencesOf(details: Readonly<Record<string, string>>): string {
+  return Object.entries(details)
+    .map(([key, sentence]) => `${key} ${sentence}`)
+    .join("; ");
 }
 
-function toOutputs(values: readonly (readonly [string, string])[]): Record<string, OutputValue> {
+async function outputOf(
+  { runId, step, attempt }: OutputPlace,
+  dir: string,
+  declared: OutputDeclaration,
+  source: ValueSource,
+): Promise<Found<{ readonly value: Json } | (Artifact & { readonly path: string })>> {
+  if (declared.file === undefined) return source.value(declared);
+  const names = { run_id: runId, step_id: step.id, attempt };
+  const path = String(renderTemplate(declared.file, { inputs: {}, steps: {}, workflow: names }));
+  const unfit = source.beforeFile(declared, path);
+  if (unfit) return unfit;
+  const artifact = await checkedFile(dir, declared, path);
+  return "absolute" in artifact ? { ...artifact, path } : artifact;
+}
+
+/**
+ * Puts a value where the step has left no file, whole or not at all; what stands against it, or null. A folder on the
+ * way that the step has replaced by a link is not followed.
+ */
+export function placeOutputFile(dir: string, path: string, text: string, sync: boolean): Unfit | null {
+  let folder = join(dir, ATTEMPT_FILES.outputs);
+  const names = normalize(path).split("/");
+  const file = names.pop() ?? "";
+  for (const name of ["", ...names]) {
+    folder = join(folder, name);
+    const stat = lstatSync(folder, { throwIfNoEntry: false });
+    if (!stat) mkdirSync(folder);
+    else if (!stat.isDirectory()) return { unsafe: `the folder of ${path} is a link, or no folder` };
+  }
+  replaceFile(join(folder, file), text, { sync });
+  return null;
+}
+
+/** Whether something stands at the path of a declared file, whatever it is. */
+export function hasOutputFile(dir: string, path: string): boolean {
+  const at = join(dir, ATTEMPT_FILES.outputs, path);
+  return lstatSync(at, { throwIfNoEntry: false }) !== undefined;
+}
+
+function toOutputs(values: readonly (readonly [string, Json])[]): Record<string, OutputValue> {
   return Object.fromEntries(values.map(([key, value]) => [key, { value }]));
 }
 
-function readOutputFile(path: string): { values: Map<string, string> } | { failure: Failure } | null {
+export function readOutputFile(path: string): { values: Map<string, string> } | { failure: Failure } | null {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (!stat) return null;
   const refuse = (code: string, message: string) => ({ failure: { code, message } });
@@ -154,10 +221,10 @@ function readOutputFile(path: string): { values: Map<string, string> } | { failu
   return refuse("OUTPUT_SYNTAX", `line ${values.line} of $WF_OUTPUT: ${values.message}`);
 }
 
-type Checked<T> = T | { readonly problem: string };
+export type Checked<T> = T | { readonly problem: string };
 
 /** A value is text, and read as JSON where the declared type is not `string`. */
-function checkedValue(declared: OutputDeclaration, text: string): Checked<{ value: Json }> {
+export function checkedValue(declared: OutputDeclaration, text: string): Checked<{ value: Json }> {
   const { schema } = declared;
   if (!schema || schema.type === "string") return checkSchema(schema, text);
   try {
@@ -167,22 +234,23 @@ function checkedValue(declared: OutputDeclaration, text: string): Checked<{ valu
   }
 }
 
-function checkSchema(schema: JsonObject | undefined, value: Json): Checked<{ value: Json }> {
+export function checkSchema(schema: JsonObject | undefined, value: Json): Checked<{ value: Json }> {
   const faults = schema ? valueFaults(schema, value) : [];
   if (faults.length === 0) return { value };
   return { problem: faults.map(({ path, message }) => [...path, message].join(" ")).join(", ") };
 }
 
-type Artifact =
-  | { readonly absolute: string; readonly bytes: number; readonly sha256: string }
-  | { readonly absent: string }
-  | { readonly unsafe: string };
+interface Artifact {
+  readonly absolute: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 async function checkedFile(
   dir: string,
   declared: OutputDeclaration,
   path: string,
-): Promise<Checked<Artifact>> {
+): Promise<Found<Artifact>> {
   const root = join(dir, ATTEMPT_FILES.outputs);
   const absolute = join(root, path);
   const stat = lstatSync(absolute, { throwIfNoEntry: false });

@@ -22,6 +22,7 @@ export function runScope(state: RunState, { runDir }: Places): TemplateScope {
     steps: {},
     workflow: {
       run_id: state.runId,
+      ...(state.ending && { status: state.ending.status, reason: state.ending.reason?.message ?? "" }),
       run_dir: runDir,
       run_workspace: join(runDir, RUN_FILES.workspace),
     },
@@ -56,24 +57,24 @@ export function attemptScope(
   };
 }
 
-function* namedSteps(paths: Iterable<TemplatePath>): Generator<string> {
+export function* namedSteps(paths: Iterable<TemplatePath>): Generator<string> {
   for (const { segments } of paths)
     if (segments[0] === "steps" && segments[1] !== undefined) yield segments[1];
 }
 
+/** @param members what is shown of a step's outputs; if not given, values, and files by their absolute path */
 export function stepScope(
   state: RunState,
   { runDir }: Places,
   names: Iterable<string>,
+  members = (outputs: Readonly<Record<string, OutputValue>>) => plainMembers(outputs, runDir),
 ): Readonly<Record<string, TemplateStep>> {
   const steps: Record<string, TemplateStep> = {};
   for (const name of names) {
     const index = state.indexOf.get(name);
     if (index === undefined) continue;
     const { state: at, outputs } = nodeAt(state, index);
-    const values: Record<string, Json> = {};
-    for (const [key, output] of Object.entries(outputs)) values[key] = plain(output, runDir);
-    steps[name] = { status: at.status, outputs: values };
+    steps[name] = { status: at.status, outputs: members(outputs) };
   }
   return steps;
 }
@@ -103,15 +104,21 @@ export function expressionScope(
 }
 
 /** In a graph a step sees its ancestors, so that timing decides nothing. */
-function visibleSteps(state: RunState, node: StepNode): string[] {
+export function visibleSteps(state: RunState, node: StepNode): string[] {
   if (state.workflow.shape === "sequence") return state.steps.map(({ step }) => step.id);
   const seen = new Set(node.step.needs);
   for (const index of seen) for (const need of nodeAt(state, index).step.needs) seen.add(need);
   return [...seen].map((index) => nodeAt(state, index).step.id);
 }
 
-function plain(output: OutputValue, runDir: string): Json {
-  return "file" in output ? join(runDir, output.file) : output.value;
+function plainMembers(
+  outputs: Readonly<Record<string, OutputValue>>,
+  runDir: string,
+): Readonly<Record<string, Json>> {
+  const values: Record<string, Json> = {};
+  for (const [key, output] of Object.entries(outputs))
+    values[key] = "file" in output ? join(runDir, output.file) : output.value;
+  return values;
 }
 
 /** All paths in some templates. */

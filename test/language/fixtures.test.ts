@@ -25,7 +25,7 @@ for (const name of workflowsIn("bad")) {
   });
 }
 
-for (const folder of ["good", "orchestrators"]) {
+for (const folder of ["good", "agents", "orchestrators"]) {
   for (const name of workflowsIn(folder)) {
     test(`${folder}/${name} is a workflow`, () => {
       const loaded = loadFixture(folder, name);

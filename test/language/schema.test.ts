@@ -13,13 +13,17 @@ const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: fals
 (addFormats as unknown as (instance: typeof ajv) => void)(ajv);
 const validate = ajv.compile(schema);
 
-for (const name of readdirSync(`${root}fixtures/workflows/good`)) {
-  test(`the schema accepts good/${name}`, () => {
-    assert.ok(
-      validate(parse(readFileSync(`${root}fixtures/workflows/good/${name}`, "utf8"))),
-      JSON.stringify(validate.errors),
-    );
-  });
+for (const folder of ["good", "agents", "orchestrators"]) {
+  for (const name of readdirSync(`${root}fixtures/workflows/${folder}`)) {
+    if (!name.endsWith(".yaml")) continue;
+    test(`the schema accepts ${folder}/${name}`, () => {
+      const file = parse(readFileSync(`${root}fixtures/workflows/${folder}/${name}`, "utf8"));
+      assert.ok(validate(file), JSON.stringify(validate.errors));
+      // Those that a workbook does not choose may be anything.
+      for (const workflow of file.workflows ?? [])
+        assert.ok(validate(workflow), JSON.stringify(validate.errors));
+    });
+  }
 }
 
 // What an editor can show without knowing what names mean.
@@ -37,6 +41,11 @@ for (const name of [
   "scalar",
   "list",
   "workbook",
+  "agents",
+  "agent-steps",
+  "approval",
+  "finally",
+  "budget",
 ]) {
   test(`the schema refuses bad/${name}.yaml`, () => {
     assert.equal(validate(parse(readFileSync(`${root}fixtures/workflows/bad/${name}.yaml`, "utf8"))), false);
@@ -47,10 +56,58 @@ for (const name of [
 const maps: [string, (key: string) => string][] = [
   ["workflow", (key) => `id: w\nsteps: [{ id: a, run: x }]\n${key}: 1`],
   ["workbook", (key) => `workflows: [{ id: w, steps: [{ id: a, run: x }] }]\n${key}: 1`],
-  ["step", (key) => `id: w\nsteps: [{ id: a, run: x, ${key}: 1 }]`],
+  ["commandStep", (key) => `id: w\nsteps: [{ id: a, run: x, ${key}: 1 }]`],
+  ["agentStep", (key) => `id: w\nsteps: [{ id: a, type: agent_task, ${key}: 1 }]`],
+  ["approvalStep", (key) => `id: w\nsteps: [{ id: a, message: x, ${key}: 1 }]`],
+  ["agent", (key) => `id: w\nagents: { x: { ${key}: 1 } }\nsteps: [{ id: a, run: x }]`],
+  ["provider", (key) => `id: w\nproviders: { x: { ${key}: 1 } }\nsteps: [{ id: a, run: x }]`],
   ["limits", (key) => `id: w\nlimits: { ${key}: 1 }\nsteps: [{ id: a, run: x }]`],
   ["retry", (key) => `id: w\nsteps: [{ id: a, run: x, retry: { ${key}: 1 } }]`],
 ];
+/** One rule at a time: what is in braces is all of the step. */
+const steps: [string, boolean][] = [
+  ["agent: x, prompt: y", true],
+  ["agent: x, prompt_file: y.md", true],
+  ["type: agent_review, agent: x, prompt: y, on_approve: done, on_reject: fail", true],
+  ["message: y, on_reject: fail", true],
+  ["type: approval, message: y", true],
+  ["agent: x", false],
+  ["prompt: y", false],
+  ["type: agent_review, prompt: y", false],
+  ["agent: x, prompt: y, prompt_file: y.md", false],
+  ["agent: x, prompt_file: ../y.md", false],
+  ["agent: x, prompt: y, shell: bash", false],
+  ["message: y, timeout: 1h", false],
+  ["type: approval", false],
+  ["run: y, next: done, on_approve: done", false],
+  ["run: y, limits: { max_tokens: 1 }", false],
+  ["agent: x, prompt: y, limits: { max_tokens: 1 }", true],
+];
+for (const [step, isGood] of steps) {
+  test(`the schema ${isGood ? "accepts" : "refuses"} { ${step} }`, () => {
+    const file = parse(`id: w\nagents: { x: { provider: claude } }\nsteps: [{ id: a, ${step} }]`);
+    assert.equal(validate(file), isGood, JSON.stringify(validate.errors));
+    const loaded = loadWorkflow({
+      path: "w",
+      bytes: Buffer.from(JSON.stringify(file)),
+      readFile: () => Buffer.from("text"),
+    });
+    assert.equal(loaded.ok, isGood);
+  });
+}
+
+test("the schema refuses a secret with a default, and a provider with a name that is taken", () => {
+  const file = (more: string) => parse(`id: w\nsteps: [{ id: a, run: x }]\n${more}`);
+  assert.equal(validate(file("inputs: { a: { secret: true } }")), true);
+  assert.equal(validate(file("inputs: { a: { secret: true, default: x } }")), false);
+  assert.equal(validate(file("inputs: { a: { secret: true, type: integer } }")), false);
+  assert.equal(validate(file("providers: { mine: { command: [x] } }")), true);
+  assert.equal(validate(file("providers: { claude: { command: [x] } }")), false);
+  assert.equal(validate(file("providers: { mine: { command: [x], text: y } }")), false);
+  assert.equal(validate(file("finally: [{ id: b, run: x }]")), true);
+  assert.equal(validate(file("finally: [{ id: b, run: x, next: a }]")), false);
+});
+
 for (const [name, text] of maps) {
   test(`the keys of a ${name} are the same in the schema and in the loader`, () => {
     const isKnown = (key: string) => {
