@@ -1,4 +1,4 @@
-import type { AttemptCause, Decision, RunReason, TransitionCode } from "./event.ts";
+import type { AttemptCause, Decision, RunReason, StopReason, TransitionCode } from "./event.ts";
 import { retryDelay } from "./retry.ts";
 import {
   drivenMs,
@@ -30,8 +30,6 @@ export interface Situation {
   /** The truth of a step's `when`. */
   when(node: StepNode): { readonly is: boolean } | { readonly error: string };
 }
-
-export type StopReason = "TIMEOUT" | "IDLE_TIMEOUT" | "CANCELED" | "RUN_TIMEOUT" | "SIGNAL" | "RUN_ENDED";
 
 /** What to do now, and why. */
 export type Action =

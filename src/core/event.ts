@@ -5,6 +5,9 @@ export type AttemptCause = "first" | "retry" | "rework" | "interrupted" | "resum
 
 export type AttemptStatus = "succeeded" | "failed" | "timed_out" | "interrupted" | "canceled" | "not_run";
 
+/** Why the engine stops an attempt. */
+export type StopReason = "TIMEOUT" | "IDLE_TIMEOUT" | "CANCELED" | "RUN_TIMEOUT" | "SIGNAL" | "RUN_ENDED";
+
 export type Decision = "approve" | "reject";
 
 export type RunStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "canceled";
@@ -137,6 +140,13 @@ export type RunEvent =
       readonly volatile?: { readonly process: StartedProcess };
     }
   | { readonly event: "attempt_adopted"; readonly step: string; readonly attempt: number }
+  /** Before the signal is sent: a later engine must not take its effect for the step's own end. */
+  | {
+      readonly event: "attempt_stopping";
+      readonly step: string;
+      readonly attempt: number;
+      readonly because: StopReason;
+    }
   | {
       readonly event: "attempt_ended";
       readonly record: AttemptRecord;

@@ -96,6 +96,12 @@ export function fold(state: RunState, line: JournalLine): void {
       state.ending = null;
       closeEpoch(state, at);
       break;
+    case "attempt_stopping": {
+      const node = nodeOf(state, line.step);
+      if (node.state.status !== "running") throw unexpected(line, node);
+      node.state = { ...node.state, stopping: { because: line.because, epoch: line.epoch } };
+      break;
+    }
     case "decision":
     case "attempt_adopted":
     case "definition_changed":
@@ -286,12 +292,19 @@ function endAttempt(state: RunState, record: AttemptRecord, retryAt: number | nu
       break;
     case "canceled":
       uncount();
-      if (record.error?.code === "STALE") setState(state, node, { status: "pending", cause: "stale" });
+      if (isStoppedBefore(state, at)) setState(state, node, { status: "pending", cause: "resume" });
+      else if (record.error?.code === "STALE") setState(state, node, { status: "pending", cause: "stale" });
       else setState(state, node, { status: "canceled", attempt });
       break;
     default:
       record.status satisfies never;
   }
+}
+
+/** A signal to an earlier engine stopped it, and that engine died before it could leave the run `waiting`. */
+function isStoppedBefore(state: RunState, at: StepState): boolean {
+  const stopping = at.status === "running" ? at.stopping : undefined;
+  return stopping?.because === "SIGNAL" && stopping.epoch < state.epoch;
 }
 
 /** A rejection without a target is the step's failure; in a graph a target ends the run. */

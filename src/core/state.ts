@@ -8,6 +8,7 @@ import type {
   RunOptions,
   RunReason,
   RunStatus,
+  StopReason,
 } from "./event.ts";
 import { IndexSet } from "./index-set.ts";
 import type { JsonObject } from "./json.ts";
@@ -39,6 +40,8 @@ export type StepState =
       readonly startedAt: number;
       /** Null if it fails before a process is needed. */
       readonly process: ProcessIdentity | null;
+      /** Set once an engine, that of `epoch`, has begun to stop it. */
+      readonly stopping?: { readonly because: StopReason; readonly epoch: number };
     }
   /** An open gate: a person has to decide. */
   | {

@@ -1,5 +1,4 @@
-import type { StopReason } from "../core/decide.ts";
-import type { ProcessIdentity } from "../core/event.ts";
+import type { ProcessIdentity, StopReason } from "../core/event.ts";
 import type { ProcessEnd } from "../process/adopt.ts";
 
 /** How an attempt's process ended; an adopted one may turn out never to have passed its gate. */

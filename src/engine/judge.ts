@@ -1,6 +1,5 @@
-import type { StopReason } from "../core/decide.ts";
 import { formatDuration } from "../core/duration.ts";
-import type { AttemptStatus, Failure } from "../core/event.ts";
+import type { AttemptStatus, Failure, StopReason } from "../core/event.ts";
 import type { StepNode } from "../core/state.ts";
 import type { ProcessEnd } from "../process/adopt.ts";
 import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
@@ -16,7 +15,10 @@ export interface Ending {
 /** Judges how an attempt ended by its process alone; outputs come after. */
 export function judge(live: LiveAttempt, node: StepNode, end: AttemptEnd): Ending {
   if ("neverBegan" in end) return { status: "not_run" };
-  if (live.stop) return judgeStopped(live.stop.because, node, end);
+  // An earlier engine may have sent the signal, and died before it saw what came of it.
+  const before = node.state.status === "running" ? node.state.stopping?.because : undefined;
+  const because = live.stop?.because ?? before;
+  if (because) return judgeStopped(because, node, end);
   if ("error" in end) return { status: "failed", error: { code: "SPAWN_FAILED", message: end.error } };
   if ("died" in end) {
     // The engine that started it has died too, perhaps at the same instant: nobody knows.

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Action, StopReason } from "../core/decide.ts";
-import type { AttemptCause, Failure } from "../core/event.ts";
+import type { Action } from "../core/decide.ts";
+import type { AttemptCause, Failure, StopReason } from "../core/event.ts";
 import type { Json } from "../core/json.ts";
 import { GRACE_MS } from "../core/limits.ts";
 import { nodeAt, type StepNode } from "../core/state.ts";
@@ -264,8 +264,21 @@ export class Performer {
     const dir = attemptDir(this.#parts.session.places.runDir, live.step, live.attempt);
     // It has ended by itself, and is about to say so.
     if (typeof readExit(dir) === "number") return;
-    const stopper = live.stopTree();
-    live.stop = { because, killNow: () => stopper.killNow() };
+    let stopper: Stopper | undefined;
+    let inHaste = false;
+    live.stop = {
+      because,
+      killNow: () => {
+        inHaste = true;
+        stopper?.killNow();
+      },
+    };
+    const { step, attempt } = live;
+    this.#parts.session.record({ event: "attempt_stopping", step, attempt, because });
+    this.#parts.session.afterCommit(() => {
+      stopper = live.stopTree();
+      if (inHaste) stopper.killNow();
+    });
   }
 
   #end(action: Action & { do: "end" }): void {

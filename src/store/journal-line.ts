@@ -18,6 +18,7 @@ const EVENTS: Readonly<Record<RunEvent["event"], Readonly<Record<string, Shape>>
   engine_started: { how: "string", version: "string", volatile: "object" },
   attempt_started: { ...ATTEMPT, cause: "string" },
   attempt_adopted: ATTEMPT,
+  attempt_stopping: { ...ATTEMPT, because: "string" },
   attempt_ended: { record: "object", volatile: "object" },
   decision: { ...ATTEMPT, decision: "string", comment: "string", digest: "string", volatile: "object" },
   finally_started: { status: "string" },

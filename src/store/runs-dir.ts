@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { isAlive } from "../system/identity.ts";
-import { createExclusive, readIfPresent, syncDir } from "./atomic-file.ts";
+import { readIfPresent, syncDir } from "./atomic-file.ts";
 import { errnoOf, ioError } from "./io-error.ts";
 import { CREATING_PREFIX } from "./layout.ts";
 import { ownerPath, parseOwner } from "./owner.ts";
@@ -16,7 +16,7 @@ export function prepareRunsDir(runsDir: string, options: { readonly sync: boolea
   try {
     const made = fs.mkdirSync(path, { recursive: true });
     const isDefault = basename(path) === "runs" && basename(dirname(path)) === ".wf";
-    if (isDefault) createExclusive(join(path, ".gitignore"), "*\n", options);
+    if (isDefault) keepOutOfGit(join(path, ".gitignore"));
     if (!options.sync || made === undefined) return;
     for (let folder = path; ; folder = dirname(folder)) {
       syncDir(folder);
@@ -26,6 +26,23 @@ export function prepareRunsDir(runsDir: string, options: { readonly sync: boolea
     throw ioError(error, `make the folder ${path}`);
   }
 }
+
+/** Not by way of a temporary file, which a crash would leave beside the runs. */
+function keepOutOfGit(path: string): void {
+  try {
+    fs.writeFileSync(path, "*\n", { flag: "wx" });
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
+}
+
+/** Its maker died before it could say who it was; none takes that long. */
+function isOld(path: string): boolean {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && Date.now() - stat.mtimeMs > ABANDONED_AFTER_MS;
+}
+
+const ABANDONED_AFTER_MS = 3_600_000;
 
 /**
  * Removes folders in which a run was being built when its maker died; returns their names. One whose maker is not
@@ -38,7 +55,8 @@ export function removeDeadCreating(runsDir: string): string[] {
       if (!name.startsWith(CREATING_PREFIX)) continue;
       const path = join(runsDir, name);
       const owner = parseOwner(readIfPresent(ownerPath(path, 1))?.toString("utf8") ?? "");
-      if (owner === undefined || isAlive(owner) !== "dead") continue;
+      const isDead = owner === undefined ? isOld(path) : isAlive(owner) === "dead";
+      if (!isDead) continue;
       fs.rmSync(path, { recursive: true, force: true });
       removed.push(name);
     }

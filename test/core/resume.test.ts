@@ -155,3 +155,11 @@ test("folding in two parts is folding in one, and every prefix has a snapshot", 
     assert.notEqual(record.nextExpectedAction, "");
   }
 });
+
+test("an attempt that an earlier engine was stopping by a signal runs again; nothing waits for ever", () => {
+  const story = new Story(chain("a")).started("a");
+  story.say({ event: "attempt_stopping", step: "a", attempt: 1, because: "SIGNAL" }).engine("resume");
+  assert.deepEqual(story.next(), []);
+  story.ended("a", "canceled", "CANCELED");
+  assert.deepEqual(story.next(), ["start a (resume)"]);
+});

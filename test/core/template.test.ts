@@ -23,6 +23,21 @@ const scope: TemplateScope = {
   workflow: { run_id: "r1", step_id: "publish", attempt: 2, output_paths: { plan: "/o/plan.md" } },
 };
 
+test("a name under `state` that is not there is null, and so is what would be in it", () => {
+  const prompt = { ...scope, state: { "plan-a_summary": "short", plan_size: { x: 3 } } };
+  const parsed = (source: string) => {
+    const found = parseTemplate(source);
+    assert.ok(found.ok);
+    return found.template;
+  };
+  const text =
+    "{{state.plan-a_summary}}|{{state.plan_size.x}}|{{state.gate_feedback}}|{{state.gate_feedback.x}}|{{state.plan_size.y}}|";
+  assert.equal(renderTemplate(parsed(text), prompt), "short|3||||");
+  assert.equal(renderTemplate(parsed("{{state.gate_feedback}}"), prompt), null);
+  // Elsewhere than in a prompt there is no `state`.
+  assert.throws(() => renderTemplate(parsed("{{state.plan_size}}"), scope), TemplateError);
+});
+
 function render(source: string): Json {
   const parsed = parseTemplate(source);
   assert.ok(parsed.ok);
