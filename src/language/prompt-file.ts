@@ -58,8 +58,8 @@ export class PromptFiles {
 }
 
 function pathFault(path: string): string | null {
-  if (path.trim() === "" || /^[./]*\.$/.test(path)) return "names no file";
   if (path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)) return "is absolute";
   if (path.startsWith("~")) return "begins with ~, which is not replaced";
-  return path.split(/[\\/]/).includes("..") ? "leaves the folder of the workflow file" : null;
+  if (path.split(/[\\/]/).includes("..")) return "leaves the folder of the workflow file";
+  return /^[\s./]*$/.test(path) ? "names no file" : null;
 }

@@ -111,7 +111,8 @@ function resetOf({ rate_limit_info: info }: JsonObject): number | null {
 
 function answerOf({ init, final, denied, retryAt }: Gathered, log: ClientLog): Answer {
   const denials = Array.isArray(final?.permission_denials) ? final.permission_denials : [];
-  for (const each of denials.filter(isJsonObject)) denied.set(String(each.tool_use_id), String(each.tool_name));
+  for (const each of denials.filter(isJsonObject))
+    denied.set(String(each.tool_use_id), String(each.tool_name));
   const outcome = outcomeOf(final, log);
   const limited = !outcome.ok && outcome.failure === "rate_limited";
   return {

@@ -114,5 +114,10 @@ function outcomeOf({ final, text, error }: Gathered, log: ClientLog): Outcome {
 /** Totals of the thread. The input counts what came from the cache, the output what was reasoned. No cost is said. */
 function usageOf({ usage }: JsonObject): ClientUsage | null {
   if (!isJsonObject(usage)) return null;
-  return { raw: usage, tokens: sumOf(usage, ["input_tokens", "output_tokens"]), costUsd: null, scope: "session" };
+  return {
+    raw: usage,
+    tokens: sumOf(usage, ["input_tokens", "output_tokens"]),
+    costUsd: null,
+    scope: "session",
+  };
 }

@@ -1,13 +1,6 @@
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { classOf, failed, noFinalRecord, number, sumOf, text } from "./failure.ts";
-import type {
-  AgentClient,
-  CallRequest,
-  ClientLog,
-  ClientUsage,
-  FailureClass,
-  Outcome,
-} from "./provider.ts";
+import type { AgentClient, CallRequest, ClientLog, ClientUsage, FailureClass, Outcome } from "./provider.ts";
 import { resetTime } from "./reset-time.ts";
 
 const NAME = "gemini";
@@ -111,7 +104,9 @@ function takeDocument(found: Gathered, record: JsonObject): void {
 
 function isDenial(record: JsonObject): boolean {
   if (record.status !== "error") return false;
-  return /denied|not allowed|policy|not (?:found|registered)/i.test(JSON.stringify(record.error ?? record.output));
+  return /denied|not allowed|policy|not (?:found|registered)/i.test(
+    JSON.stringify(record.error ?? record.output),
+  );
 }
 
 /** Its own exit statuses; beyond them it ends with the status of the HTTP answer modulo 256. */

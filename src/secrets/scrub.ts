@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { Masker } from "./masker.ts";
+import { MASK, Masker } from "./masker.ts";
 import type { Secrets } from "./secrets.ts";
 
 /** What was done to the files of an attempt; paths relative to its folder, and masked. */
@@ -59,7 +59,7 @@ class Scrubber implements Scrubbed {
         fs.rmSync(join(folder, name), { force: true });
         continue;
       }
-      const named = this.#rename(folder, name);
+      const named = this.#rename(path, name);
       changed ||= named !== name;
       const entry = path === "" ? named : `${path}/${named}`;
       if (named !== name) this.renamed.push(entry);
@@ -106,13 +106,22 @@ class Scrubber implements Scrubbed {
   }
 
   /** The name as it is from now on; that of another file is not taken. */
-  #rename(folder: string, name: string): string {
-    const masked = this.#secrets.maskText(name);
+  #rename(path: string, name: string): string {
+    const folder = join(this.#root, path);
+    const masked = this.#maskedName(path, name);
     if (masked === name) return name;
     let free = masked;
     for (let n = 2; fs.lstatSync(join(folder, free), { throwIfNoEntry: false }); n++) free = `${masked}-${n}`;
     fs.renameSync(join(folder, name), join(folder, free));
     return free;
+  }
+
+  /** A secret with `/` in it makes folders. */
+  #maskedName(path: string, name: string): string {
+    const masked = this.#secrets.maskText(name);
+    if (masked !== name || path === "") return masked;
+    const whole = `${path}/${name}`;
+    return this.#secrets.maskText(whole) === whole ? name : MASK;
   }
 
   async #inspect(absolute: string, stat: fs.Stats): Promise<"clean" | "text" | "binary"> {

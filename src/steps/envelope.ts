@@ -18,7 +18,9 @@ export function readEnvelope(text: string): Envelope {
   const openings = places(text, OPENING);
   const [first] = openings;
   if (first === undefined) {
-    return text.includes(CLOSING) ? invalid(`${CLOSING} closes a result envelope that was not opened`) : { kind: "none" };
+    return text.includes(CLOSING)
+      ? invalid(`${CLOSING} closes a result envelope that was not opened`)
+      : { kind: "none" };
   }
   const from = first + OPENING.length;
   const closings = places(text, CLOSING).filter((at) => at >= from);
@@ -30,9 +32,8 @@ export function readEnvelope(text: string): Envelope {
     const another = openings.find((at) => at > to);
     return another === undefined ? read : invalid("there are two result envelopes, or more");
   }
-  const end = closings[0] as number;
-  if (openings.some((at) => at > end)) return invalid("there are two result envelopes, or more");
-  return invalid(readObject(text.slice(from, end)) as string);
+  if (openings.length > 1) return invalid("there are two result envelopes, or more");
+  return invalid(readObject(text.slice(from, closings[0])) as string);
 }
 
 function places(text: string, mark: string): number[] {
@@ -48,7 +49,8 @@ function invalid(message: string): Envelope {
 function readObject(inner: string): Envelope | string {
   const body = inner.trim();
   if (body === "") return "the result envelope is empty";
-  if (/^(?:```|~~~)/.test(body)) return "the JSON in the result envelope stands in a Markdown fence; write it bare";
+  if (/^(?:```|~~~)/.test(body))
+    return "the JSON in the result envelope stands in a Markdown fence; write it bare";
   let value: unknown;
   try {
     value = JSON.parse(body);

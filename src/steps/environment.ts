@@ -68,7 +68,8 @@ export function attemptEnvironment(
   }
   const { step } = node;
   const ofAgent = "agent" in step ? step.agent.env : {};
-  for (const [name, template] of Object.entries({ ...ofAgent, ...step.env })) assign(env, name, template, open);
+  for (const [name, template] of Object.entries({ ...ofAgent, ...step.env }))
+    assign(env, name, template, open);
   for (const [name, value] of at.secrets.values) env[variableName("WF_INPUT_", name)] = value;
   env.WF_STEP_ID = node.step.id;
   env.WF_ATTEMPT = String(scope.workflow.attempt);

@@ -100,7 +100,9 @@ function scriptSource(written: ReadonlyMap<string, string>): ValueSource {
       return text === "" ? { absent: "is empty" } : checkedValue(declared, text);
     },
     beforeFile: ({ key }) =>
-      take(key) === undefined ? null : { problem: "is declared as a file, and was written to $WF_OUTPUT too" },
+      take(key) === undefined
+        ? null
+        : { problem: "is declared as a file, and was written to $WF_OUTPUT too" },
     rest: () => [...left],
     failure: {
       sentence: "the script succeeded, but its outputs did not pass",
@@ -246,11 +248,7 @@ interface Artifact {
   readonly sha256: string;
 }
 
-async function checkedFile(
-  dir: string,
-  declared: OutputDeclaration,
-  path: string,
-): Promise<Found<Artifact>> {
+async function checkedFile(dir: string, declared: OutputDeclaration, path: string): Promise<Found<Artifact>> {
   const root = join(dir, ATTEMPT_FILES.outputs);
   const absolute = join(root, path);
   const stat = lstatSync(absolute, { throwIfNoEntry: false });

@@ -8,15 +8,17 @@ const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map((found) => fo
 const whole = examples.filter((example) => /^steps:|^workflows:/m.test(example));
 
 test("the examples of the guide that are whole files are workflows", () => {
-  assert.equal(whole.length, 3);
+  assert.equal(whole.length, 5);
   for (const example of whole) assert.deepEqual(problems(example), []);
 });
 
 test("the examples that are parts of files are right too", () => {
   const rest = examples.filter((example) => !whole.includes(example));
-  const [inputs = "", step = ""] = rest.filter((example) => /^inputs:|^- id:/m.test(example));
-  assert.deepEqual(problems(`id: w\n${inputs}steps: [{ id: a, run: x }]`), []);
-  assert.deepEqual(problems(`id: w\nsteps:\n${step}`), []);
+  const inputs = rest.filter((example) => example.startsWith("inputs:"));
+  const steps = rest.filter((example) => example.startsWith("- id:"));
+  assert.deepEqual([inputs.length, steps.length], [2, 2]);
+  for (const each of inputs) assert.deepEqual(problems(`id: w\n${each}steps: [{ id: a, run: x }]`), []);
+  for (const each of steps) assert.deepEqual(problems(`id: w\ninputs: [version]\nsteps:\n${each}`), []);
   const conditions =
     rest
       .find((example) => example.startsWith("when:"))

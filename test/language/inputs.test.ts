@@ -123,6 +123,86 @@ test("all that is wrong is said at once", () => {
   );
 });
 
+const secretive = workflow(`id: w
+inputs:
+  token: { type: string, secret: true, description: For the registry }
+  api-key: { secret: true, optional: true, pattern: '^key-' }
+  plain: { type: string, optional: true }
+steps: [{ id: a, run: x }]`);
+const TOKEN = "correct horse";
+
+function resolveSecret(secrets: Record<string, string>, ...given: GivenInput[]) {
+  const resolved = resolveInputs(secretive, given, new Map(Object.entries(secrets)));
+  return resolved.ok
+    ? resolved.inputs
+    : resolved.problems.map(({ code, message, hint }) => `${code} ${message} (${hint})`);
+}
+
+test("a secret is named in the inputs, its value is not there", () => {
+  const found = resolveSecret({ token: TOKEN, "api-key": "key-12345" });
+  assert.deepEqual(found, { token: { $secret: "token" }, "api-key": { $secret: "api-key" }, plain: null });
+  assert.deepEqual(resolveSecret({ token: TOKEN }), {
+    token: { $secret: "token" },
+    "api-key": null,
+    plain: null,
+  });
+});
+
+const secretRows: [string, Record<string, string>, GivenInput[], string[]][] = [
+  [
+    "missing",
+    {},
+    [],
+    [
+      'SECRET_MISSING the secret "token" is missing (set WF_SECRET_TOKEN, or give `--secret token=@file`; token: For the registry)',
+    ],
+  ],
+  [
+    "too short",
+    { token: "1234567" },
+    [],
+    [
+      'SECRET_TOO_SHORT the secret "token" is shorter than 8 characters (so short a text would be hidden in output where it means nothing)',
+    ],
+  ],
+  [
+    "unknown, and no secret",
+    { token: TOKEN, tokne: TOKEN, plain: TOKEN },
+    [],
+    [
+      'INPUT_UNKNOWN the workflow has no secret "tokne" (did you mean "token"? secrets of this workflow: token, api-key)',
+      'INPUT_INVALID the input "plain" is not a secret (give it by `--input`, or declare it with `secret: true`)',
+    ],
+  ],
+  [
+    "of another form",
+    { token: TOKEN, "api-key": TOKEN },
+    [],
+    ['INPUT_INVALID the secret "api-key" must match pattern "^key-" (undefined)'],
+  ],
+  [
+    "given like an input",
+    {},
+    [argument("token", TOKEN), file("api-key", TOKEN)],
+    [
+      'INPUT_INVALID the input "token" is a secret, and can not come by `--input` (set WF_SECRET_TOKEN, or give `--secret token=@file`; token: For the registry)',
+      'INPUT_INVALID the input "api-key" is a secret, and can not come by a file of inputs (set WF_SECRET_API_KEY, or give `--secret api-key=@file`)',
+    ],
+  ],
+];
+for (const [what, secrets, given, expected] of secretRows) {
+  test(`secrets: ${what}`, () => assert.deepEqual(resolveSecret(secrets, ...given), expected));
+}
+
+test("no problem shows a secret, not even one in a file of inputs", () => {
+  const parsed = parseInputFile({ path: "in.yaml", bytes: Buffer.from(`token: ${TOKEN}\n`) });
+  assert.ok(parsed.ok);
+  const resolved = resolveInputs(secretive, parsed.inputs, new Map([["api-key", TOKEN]]));
+  assert.ok(!resolved.ok);
+  assert.deepEqual(resolved.problems[0].position, { file: "in.yaml", line: 1, column: 1 });
+  assert.ok(!JSON.stringify(resolved.problems).includes(TOKEN));
+});
+
 test("a file of inputs is one map, and is as strict as a workflow", () => {
   const parse = (text: string) => parseInputFile({ path: "in.yaml", bytes: Buffer.from(text) });
   const good = parse("a: 1\nb: { c: [true, null, x] }\n");

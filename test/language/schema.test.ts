@@ -20,7 +20,7 @@ for (const folder of ["good", "agents", "orchestrators"]) {
       const file = parse(readFileSync(`${root}fixtures/workflows/${folder}/${name}`, "utf8"));
       assert.ok(validate(file), JSON.stringify(validate.errors));
       // Those that a workbook does not choose may be anything.
-      for (const workflow of file.workflows ?? [])
+      for (const workflow of (file as { workflows?: unknown[] }).workflows ?? [])
         assert.ok(validate(workflow), JSON.stringify(validate.errors));
     });
   }
