@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Project } from "../rig/project.ts";
 import { read } from "./markdown.ts";
@@ -26,8 +27,8 @@ function repository(project: Project): void {
 async function report(project: Project, dir: string, args: readonly string[] = []): Promise<string> {
   const result = await project.wf(["run", FILE, "--json", ...args], { cwd: dir });
   assert.equal(result.code, 0, result.stdout + result.stderr);
-  const { outputs } = JSON.parse(result.stdout) as { outputs: { report: string } };
-  return fs.readFileSync(outputs.report, "utf8");
+  const { runDir, outputs } = JSON.parse(result.stdout) as { runDir: string; outputs: { report: string } };
+  return fs.readFileSync(join(runDir, outputs.report), "utf8");
 }
 
 test("the workflow of the README runs in a repository of one commit", async (t) => {
