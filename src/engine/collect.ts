@@ -29,15 +29,17 @@ export function collect(session: Session, live: LiveAttempt, ending: Ending): Ha
 async function scrubbed(session: Session, live: LiveAttempt, ending: Ending): Promise<Harvest> {
   const { runDir, secrets } = session.places;
   const dir = attemptDir(runDir, live.step, live.attempt);
-  const { removed, renamed } = await scrub(dir, secrets, { sync: session.sync, leave: NOT_SCRUBBED });
+  const { removed, locked, renamed } = await scrub(dir, secrets, { sync: session.sync, leave: NOT_SCRUBBED });
   const left = await harvest(session, live, ending);
   const security = [
     ...renamed.map((path) => `a secret stood in a file's name: it is ${path} now`),
     ...removed.map((path) => `a secret stood in ${path}, which is no text: it was removed`),
+    ...locked.map((path) => `${path} can not be looked at: it may hold a secret`),
     ...left.security,
   ];
-  if (removed.length === 0 || ending.status !== "succeeded") return { ...left, security };
-  return { ...left, outputs: {}, security, failure: secretInOutput(removed) };
+  const refused = [...removed, ...locked];
+  if (refused.length === 0 || ending.status !== "succeeded") return { ...left, security };
+  return { ...left, outputs: {}, security, failure: secretInOutput(refused) };
 }
 
 /** Masked as they were written; the wrapper's own; the step's workspace, which is not ours to change. */
@@ -49,10 +51,9 @@ const NOT_SCRUBBED: ReadonlySet<string> = new Set([
 ]);
 
 function secretInOutput(files: readonly string[]): Failure {
-  const are = files.length > 1 ? "are no text files and hold" : "is no text file and holds";
   return {
     code: "SECRET_IN_OUTPUT",
-    message: `${files.join(", ")} ${are} a secret, which can not be masked there: removed`,
+    message: `a secret that can not be masked, since it is no text, or may not be looked at: ${files.join(", ")}`,
     hint: "keep secrets out of archives and binaries, or write them outside of the run",
   };
 }

@@ -12,6 +12,8 @@ export interface Scrubbed {
   readonly masked: readonly string[];
   /** Files that hold a secret and can not be masked; they are gone. */
   readonly removed: readonly string[];
+  /** What the system does not let us look at, or change: another user's. */
+  readonly locked: readonly string[];
   /** What had a secret in its name. */
   readonly renamed: readonly string[];
 }
@@ -39,6 +41,7 @@ export async function scrub(
 class Scrubber implements Scrubbed {
   readonly masked: string[] = [];
   readonly removed: string[] = [];
+  readonly locked: string[] = [];
   readonly renamed: string[] = [];
   readonly #root: string;
   readonly #secrets: Secrets;
@@ -52,18 +55,37 @@ class Scrubber implements Scrubbed {
 
   async folder(path: string, leave: ReadonlySet<string>): Promise<void> {
     const folder = join(this.#root, path);
+    const mode = fs.statSync(folder, { throwIfNoEntry: false })?.mode;
+    if (mode === undefined) return;
+    const isOpen = (mode & 0o700) === 0o700;
+    if (!isOpen) fs.chmodSync(folder, (mode & 0o7777) | 0o700);
+    try {
+      await this.#inFolder(path, leave);
+    } finally {
+      if (!isOpen) fs.chmodSync(folder, mode & 0o7777);
+    }
+  }
+
+  async #inFolder(path: string, leave: ReadonlySet<string>): Promise<void> {
+    const folder = join(this.#root, path);
     let changed = false;
-    for (const name of this.#list(folder)) {
+    for (const name of fs.readdirSync(folder).sort()) {
       if (leave.has(name)) continue;
       if (name.startsWith(TEMP_PREFIX)) {
         fs.rmSync(join(folder, name), { force: true });
         continue;
       }
-      const named = this.#rename(path, name);
-      changed ||= named !== name;
-      const entry = path === "" ? named : `${path}/${named}`;
-      if (named !== name) this.renamed.push(entry);
-      if (await this.#entry(entry)) changed = true;
+      let entry = path === "" ? name : `${path}/${name}`;
+      try {
+        const named = this.#rename(path, name);
+        entry = path === "" ? named : `${path}/${named}`;
+        if (named !== name) this.renamed.push(entry);
+        if ((await this.#entry(entry)) || named !== name) changed = true;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== "EACCES" && code !== "EPERM") throw error;
+        this.locked.push(this.#secrets.maskText(entry));
+      }
     }
     if (changed && this.#sync) syncPath(folder);
   }
@@ -80,7 +102,10 @@ class Scrubber implements Scrubbed {
       if (this.#secrets.maskText(target) === target) return false;
     } else {
       if (!stat.isFile()) return false;
-      const found = await this.#inspect(absolute, stat);
+      const isOpen = (stat.mode & 0o400) !== 0;
+      if (!isOpen) fs.chmodSync(absolute, (stat.mode & 0o7777) | 0o400);
+      const found = await this.#inspect(absolute);
+      if (!isOpen) fs.chmodSync(absolute, stat.mode & 0o7777);
       if (found === "clean") return false;
       if (found === "text") {
         await this.#rewrite(absolute, stat.mode);
@@ -91,18 +116,6 @@ class Scrubber implements Scrubbed {
     fs.unlinkSync(absolute);
     this.removed.push(path);
     return true;
-  }
-
-  #list(folder: string): string[] {
-    try {
-      return fs.readdirSync(folder).sort();
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === "ENOENT") return [];
-      if (code !== "EACCES") throw error;
-      fs.chmodSync(folder, fs.statSync(folder).mode | 0o700);
-      return fs.readdirSync(folder).sort();
-    }
   }
 
   /** The name as it is from now on; that of another file is not taken. */
@@ -124,26 +137,17 @@ class Scrubber implements Scrubbed {
     return this.#secrets.maskText(whole) === whole ? name : MASK;
   }
 
-  async #inspect(absolute: string, stat: fs.Stats): Promise<"clean" | "text" | "binary"> {
+  async #inspect(absolute: string): Promise<"clean" | "text" | "binary"> {
     const masker = new Masker(this.#secrets.patterns);
     let isText = true;
     let rest: Uint8Array = Buffer.alloc(0);
-    try {
-      for await (const chunk of chunksOf(absolute)) {
-        masker.push(chunk);
-        if (!isText) continue;
-        const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-        const whole = wholeCharacters(bytes);
-        isText = isUtf8(bytes.subarray(0, whole)) && !chunk.includes(0);
-        rest = Buffer.from(bytes.subarray(whole));
-      }
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "EACCES" || stat.mode & 0o400) return unreadable(code, error);
-      fs.chmodSync(absolute, stat.mode | 0o400);
-      return this.#inspect(absolute, fs.lstatSync(absolute)).finally(() =>
-        fs.chmodSync(absolute, stat.mode & 0o7777),
-      );
+    for await (const chunk of chunksOf(absolute)) {
+      masker.push(chunk);
+      if (!isText) continue;
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      const whole = wholeCharacters(bytes);
+      isText = isUtf8(bytes.subarray(0, whole)) && !chunk.includes(0);
+      rest = Buffer.from(bytes.subarray(whole));
     }
     if (masker.occurrences === 0) return "clean";
     return isText && rest.length === 0 ? "text" : "binary";
@@ -167,12 +171,6 @@ class Scrubber implements Scrubbed {
       fs.closeSync(fd);
     }
   }
-}
-
-/** What can not be looked at is not kept: another user's file that none but he can read. */
-function unreadable(code: string | undefined, error: unknown): "binary" {
-  if (code === "EACCES" || code === "EPERM") return "binary";
-  throw error;
 }
 
 /** The buffer is used again for the next one. Other work gets its turn in between. */

@@ -39,7 +39,7 @@ function sessionBefore(
   { state, places, step, attempt }: Omit<AttemptContext<AgentStep>, "base" | "cookie">,
   session: string,
 ): Counts | null {
-  let highest: Counts | null = null;
+  let highest = null as { tokens: number; costUsd: number } | null;
   for (const node of state.steps) {
     if (!("agent" in node.step)) continue;
     const own = node.step.id === step.id;

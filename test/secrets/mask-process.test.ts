@@ -65,15 +65,16 @@ describe("the masking process", () => {
   });
 
   test("byte by byte, with pauses", async (t) => {
-    const script = 'i=1; while [ $i -le 22 ]; do printf %s "$SECRET" | cut -c $i | tr -d "\\n"; i=$((i+1)); done';
+    const script =
+      'i=1; while [ $i -le 22 ]; do printf %s "$SECRET" | cut -c $i | tr -d "\\n"; i=$((i+1)); done';
     const run = step(t, `${script}; sleep 0.3; printf hunt; sleep 0.3; printf er2-is-no-password!`);
     assert.equal(await run.ended, 0);
     assert.equal(run.stdout(), "***!");
   });
 
   test("what is printed is in the file before the step ends", async (t) => {
-    const run = step(t, 'printf "Go on? "; read answer; echo "$answer"; sleep 60');
-    await until(() => run.stdout() === "Go on? \n", "the prompt");
+    const run = step(t, 'printf "Go on? "; sleep 60');
+    await until(() => run.stdout() === "Go on? ", "the prompt");
   });
 
   test("a signal to the group is the step's affair", async (t) => {
@@ -99,25 +100,34 @@ describe("the masking process", () => {
 
   test("the step gets its own environment and input, and nothing of this process's", async (t) => {
     const env = { NODE_OPTIONS: "--require=/nowhere.js", "odd.name": "1", BASH_NAME: "2", NODE_DEBUG: "net" };
-    const run = step(t, "cat; env", { env, stdin: "input" });
+    // By no shell: those drop names that they can not spell.
+    const run = step(t, "", { env, argv: ["/usr/bin/env"] });
     assert.equal(await run.ended, 0);
     const got = run.stdout();
+    const reads = step(t, "cat", { stdin: "input" });
+    assert.equal(await reads.ended, 0);
+    assert.equal(reads.stdout(), "input");
     for (const line of ["NODE_OPTIONS=--require=/nowhere.js", "odd.name=1", "BASH_NAME=2", "NODE_DEBUG=net"])
       assert.ok(got.includes(`${line}\n`), line);
-    assert.match(got, /^input/);
     assert.doesNotMatch(got, /WF_MASK/);
     assert.equal(run.stderr(), "");
   });
 
   test("standard output and error are what a script may open by name", async (t) => {
-    const run = step(t, 'echo a >/dev/stdout; echo b >/dev/stderr; echo c | tee /dev/stderr; [ -p /dev/stdout ]');
+    const run = step(
+      t,
+      "echo a >/dev/stdout; echo b >/dev/stderr; echo c | tee /dev/stderr; [ -p /dev/stdout ]",
+    );
     assert.equal(await run.ended, 0, run.stderr());
     assert.equal(run.stdout(), "a\nc\n");
     assert.equal(run.stderr(), "b\nc\n");
   });
 
   test("does not wait for what the step leaves behind", async (t) => {
-    const run = step(t, 'sleep 60 & echo $!; setsid sh -c "while :; do echo $SECRET; done" & echo $!; exit 4');
+    const run = step(
+      t,
+      'sleep 60 & echo $!; setsid sh -c "while :; do echo $SECRET; done" & echo $!; exit 4',
+    );
     assert.equal(await run.ended, 4);
     const pids = run.stdout().match(/^\d+$/gm)?.map(Number) ?? [];
     assert.equal(pids.length, 2, run.stdout().slice(0, 200));
@@ -144,7 +154,9 @@ describe("the masking process", () => {
   });
 
   test("a log that can not be written ends the step as it would without", async (t) => {
-    const call = masked({ argv: ["/bin/sh", "-c", "while echo x; do :; done; echo over >&2"], env: {} }, {}, [SECRET]);
+    const call = masked({ argv: ["/bin/sh", "-c", "while echo x; do :; done; echo over >&2"], env: {} }, {}, [
+      SECRET,
+    ]);
     const [program = "", ...args] = call.argv;
     const full = fs.openSync("/dev/full", "w");
     const child = spawn(program, args, {

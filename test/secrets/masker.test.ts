@@ -63,15 +63,20 @@ describe("masking", () => {
     const secret = fc.string({ unit: "binary", minLength: 8, maxLength: 60 }).filter((s) => !s.includes("*"));
     const noise = fc.uint8Array({ maxLength: 40 });
     fc.assert(
-      fc.property(secret, fc.array(fc.tuple(noise, fc.nat()), { maxLength: 8 }), sizes, (value, parts, chunks) => {
-        const forms = formsOf(value);
-        const bytes = Buffer.concat(
-          parts.flatMap(([before, n]) => [before, forms[n % forms.length] as Uint8Array]),
-        );
-        const masked = inChunks(patternsOf([value]), bytes, chunks);
-        assert.equal(masked.toString("latin1"), naive(forms, bytes));
-        for (const form of forms) assert.equal(masked.indexOf(form), -1);
-      }),
+      fc.property(
+        secret,
+        fc.array(fc.tuple(noise, fc.nat()), { maxLength: 8 }),
+        sizes,
+        (value, parts, chunks) => {
+          const forms = formsOf(value);
+          const bytes = Buffer.concat(
+            parts.flatMap(([before, n]) => [before, forms[n % forms.length] as Uint8Array]),
+          );
+          const masked = inChunks(patternsOf([value]), bytes, chunks);
+          assert.equal(masked.toString("latin1"), naive(forms, bytes));
+          for (const form of forms) assert.equal(masked.indexOf(form), -1);
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -4,12 +4,13 @@ import { test } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { AttemptRecord, JournalLine, RunEvent } from "../../src/core/event.ts";
 import type { RunRecord } from "../../src/core/record.ts";
+import type { GateRecord } from "../../src/steps/approval.ts";
 import { journalLine } from "../../src/store/journal.ts";
 import { parseLine } from "../../src/store/journal-line.ts";
 import { AT } from "./helpers.ts";
 
 const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: false });
-for (const name of ["attempt", "run", "event"]) {
+for (const name of ["attempt", "run", "event", "gate"]) {
   ajv.addSchema(
     JSON.parse(fs.readFileSync(new URL(`../../schemas/${name}.schema.json`, import.meta.url), "utf8")),
   );
@@ -17,7 +18,8 @@ for (const name of ["attempt", "run", "event"]) {
 const attemptIs = ajv.getSchema<AttemptRecord>("attempt.schema.json");
 const runIs = ajv.getSchema<RunRecord>("run.schema.json");
 const lineIs = ajv.getSchema<JournalLine>("event.schema.json");
-assert.ok(attemptIs && runIs && lineIs);
+const gateIs = ajv.getSchema<GateRecord>("gate.schema.json");
+assert.ok(attemptIs && runIs && lineIs && gateIs);
 
 const sha256 = "0".repeat(64);
 const at = AT.toISOString();
@@ -34,7 +36,17 @@ const attempt: Required<AttemptRecord> = {
   signal: "SIGTERM",
   error: { code: "EXIT_STATUS", message: "it failed", hint: "mend it", details: { bundle: "it is missing" } },
   outputs: { n: { value: [1, null] }, bundle: { file: "steps/a/attempt-2/outputs/b", bytes: 3, sha256 } },
+  decision: "reject",
   next: { to: "b", because: "next step in the file" },
+};
+
+const gate: Required<GateRecord> = {
+  step: "a",
+  attempt: 2,
+  message: "Publish?",
+  shows: [{ file: "steps/b/attempt-1/outputs/plan.md", sha256 }],
+  digest: sha256,
+  volatile: { nonce: "0123456789abcdef" },
 };
 
 const run: RunRecord = {
@@ -50,6 +62,7 @@ const run: RunRecord = {
   steps: {
     a: { status: "failed", attempts: 2, error: { code: "EXIT_STATUS", message: "it failed" }, allowed: true },
     b: { status: "skipped", attempts: 0, because: "its condition is false", outputs: attempt.outputs },
+    c: { status: "succeeded", attempts: 1, decision: "approve", outputs: attempt.outputs },
   },
   outputs: { n: 1 },
   iterations: 2,
@@ -62,6 +75,8 @@ const run: RunRecord = {
     seq: 2,
     journalBytes: 3,
     project: "/p",
+    usage: { tokens: 12345, costUsd: 0.42, unknown: 1 },
+    waitingUntil: at,
     git: { commit: "c", dirty: true },
   },
 };
@@ -78,15 +93,15 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
     format: "wf.run/1",
     workflow,
     inputs: {},
-    limits: { max_total_iterations: 1, run_timeout_ms: 1, max_parallel: 1 },
+    limits: { max_total_iterations: 1, run_timeout_ms: 1, max_parallel: 1, max_tokens: 1, max_cost_usd: 0.5 },
     options: run.options,
-    volatile: { project: "/p", git: { commit: "c", dirty: false } },
+    volatile: { project: "/p", projectFromRun: "../../..", git: { commit: "c", dirty: false } },
   },
   engine_started: {
     event: "engine_started",
     how: "resume",
     from: "a",
-    limits: { max_parallel: 2 },
+    limits: { max_parallel: 2, steps: { plan: { max_tokens: 2, max_cost_usd: 1.5 } } },
     version: "0.1.0",
     volatile: { pid: 2, host: "h", machineId: "m", pidNamespace: "", project: "/p" },
   },
@@ -98,11 +113,29 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
     volatile: { process },
   },
   attempt_adopted: { event: "attempt_adopted", step: "a", attempt: 1 },
+  attempt_stopping: { event: "attempt_stopping", step: "a", attempt: 1, because: "TIMEOUT" },
   attempt_ended: {
     event: "attempt_ended",
     record: attempt,
-    volatile: { startedAt: at, endedAt: at, stdoutBytes: 0, stderrBytes: 0 },
+    volatile: {
+      startedAt: at,
+      endedAt: at,
+      stdoutBytes: 0,
+      stderrBytes: 0,
+      usage: { tokens: 1, costUsd: null },
+      retryAt: at,
+    },
   },
+  decision: {
+    event: "decision",
+    step: "a",
+    attempt: 1,
+    decision: "reject",
+    comment: "no",
+    digest: sha256,
+    volatile: { by: "ann@build-7" },
+  },
+  finally_started: { event: "finally_started", status: "failed", reason },
   transition: { event: "transition", from: "a", to: "done", because: { code: "LAST_STEP", message: "last" } },
   step_skipped: { event: "step_skipped", step: "a", because: "so" },
   retry_scheduled: {
@@ -112,7 +145,7 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
     because: "so",
     volatile: { notBefore: at },
   },
-  run_waiting: { event: "run_waiting", reason },
+  run_waiting: { event: "run_waiting", reason, volatile: { until: at } },
   request_taken: { event: "request_taken", file: "control/cancel-1.json", request: "cancel", because: "so" },
   request_refused: { event: "request_refused", file: "control/x", because: "so" },
   definition_changed: { event: "definition_changed", what: "a", old: null, new: "b" },
@@ -126,6 +159,7 @@ test("what the program writes is what the schemas say, and nothing more is allow
   for (const [is, value] of [
     [attemptIs, attempt],
     [runIs, run],
+    [gateIs, gate],
   ] as const) {
     assert.ok(is(value), ajv.errorsText(is.errors));
     assert.equal(is({ ...value, more: 1 }), false);
@@ -147,4 +181,5 @@ test("the keys of every record stand in the schema's order", () => {
   const order = (is: { schema: unknown }) => Object.keys((is.schema as { properties: object }).properties);
   assert.deepEqual(Object.keys(attempt), order(attemptIs));
   assert.deepEqual(Object.keys(run), order(runIs));
+  assert.deepEqual(Object.keys(gate), order(gateIs));
 });
