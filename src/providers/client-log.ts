@@ -22,17 +22,22 @@ export function openClientLog(
   };
 }
 
-/** Clients print warnings before their JSON, on the same line too: what counts begins at the first `{`. */
+/**
+ * Clients print warnings before their JSON, on the same line too: what counts begins at the first `{`. Where that line
+ * is no object by itself, all of the output may be one, as some clients print it when they are asked for `json`.
+ */
 async function* recordsOf(path: string, text: () => string | null): AsyncGenerator<JsonObject> {
-  let found = false;
+  let first = true;
   for await (const line of linesOf(path, MAX_AGENT_LINE_BYTES)) {
-    for (const record of recordsIn(line)) {
-      found = true;
-      yield record;
+    const records = recordsIn(line);
+    if (first && records.length === 0 && line.includes("{")) {
+      const document = recordsIn(text() ?? "");
+      yield* document;
+      if (document.length > 0) return;
     }
+    if (line.includes("{")) first = false;
+    yield* records;
   }
-  // One object over several lines, as some clients print it when they are asked for `json`.
-  if (!found) yield* recordsIn(text() ?? "");
 }
 
 function recordsIn(text: string): JsonObject[] {

@@ -84,9 +84,13 @@ export function attemptEnvironment(
   return env;
 }
 
+/** Tells apart the copies of a run that are driven at the same time. */
+let engineMark: string | undefined;
+
 /** A name for the processes of one attempt that no other attempt anywhere has; an outer run's names stay in front. */
 export function newCookie(runId: string, step: string, attempt: number, outer: string | undefined): string {
-  const own = `${runId}/${step}/${attempt}/${randomBytes(4).toString("hex")}`;
+  engineMark ??= randomBytes(4).toString("hex");
+  const own = `${runId}/${step}/${attempt}/${engineMark}`;
   return outer ? `${outer},${own}` : own;
 }
 

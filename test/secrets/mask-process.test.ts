@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { masked } from "../../src/process/mask.ts";
+import { takeOrder } from "../../src/process/mask-order.ts";
 import { isGone, kill } from "../rig/processes.ts";
 import { until } from "../rig/wait.ts";
 
@@ -111,6 +112,20 @@ describe("the masking process", () => {
       assert.ok(got.includes(`${line}\n`), line);
     assert.doesNotMatch(got, /WF_MASK/);
     assert.equal(run.stderr(), "");
+  });
+
+  test("no value stands in arguments, by whichever way a variable would travel", () => {
+    const base = { PATH: "/bin", NODE_OPTIONS: "--x", NODE_GONE: "1" };
+    const env = { SECRET, BASH_SECRET: SECRET, "odd.secret": SECRET, UID: SECRET, NODE_GONE: null };
+    const call = masked({ argv: ["/bin/sh"], env }, base, [SECRET]);
+    assert.doesNotMatch(call.argv.join(" "), /hunter2/);
+    assert.deepEqual(call.argv.slice(-2), ["--", "/bin/sh"]);
+    const left = Object.fromEntries(Object.entries(call.env).filter(([name]) => !name.startsWith("WF_MASK")));
+    const away = { BASH_SECRET: null, "odd.secret": null, UID: null, NODE_OPTIONS: null, NODE_GONE: null };
+    assert.deepEqual(left, { SECRET, ...away });
+    const order = takeOrder({ ...(call.env as Record<string, string>) });
+    const late = { BASH_SECRET: SECRET, "odd.secret": SECRET, UID: SECRET, NODE_OPTIONS: "--x" };
+    assert.deepEqual(order, { values: [SECRET], env: late });
   });
 
   test("standard output and error are what a script may open by name", async (t) => {

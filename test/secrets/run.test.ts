@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join, relative } from "node:path";
 import { describe, test } from "node:test";
 import { formsOf } from "../../src/secrets/forms.ts";
-import { hold, killEngine, letGo, needsProc, processOf, untilAtWork } from "../rig/held.ts";
+import { hold, killEngine, letGo, needsLinux, processOf, untilAtWork } from "../rig/held.ts";
 import { readJournal, readRun } from "../rig/journal.ts";
 import { gone, kill } from "../rig/processes.ts";
 import { type Project, projectFor } from "../rig/project.ts";
@@ -35,6 +35,7 @@ function assertNowhere(folder: string, values: readonly string[] = [SECRET, KEY]
   }
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: a test looks into records without repeating their types.
 function attempt(project: Project, step: string, n = 1): { read(name: string): string; record: any } {
   const dir = join(project.onlyRun(), `steps/${step}/attempt-${n}`);
   const read = (name: string) => fs.readFileSync(join(dir, name), "utf8");
@@ -45,7 +46,7 @@ async function run(project: Project, steps: string, env: Record<string, string> 
   return project.wf(["run", project.write("w.yaml", `id: w\n${HEAD}${steps}`)], { env });
 }
 
-describe("a secret given to a run is found nowhere in its folder", { skip: needsProc }, () => {
+describe("a secret given to a run is found nowhere in its folder", { skip: needsLinux }, () => {
   test("when a step prints it, in every way", async (t) => {
     const project = projectFor(t);
     const ended = await run(

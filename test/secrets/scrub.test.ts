@@ -122,7 +122,9 @@ describe("scrubbing what an attempt left", () => {
     assert.equal(fs.statSync(join(dir, "outputs/locked")).mode & 0o7777, 0o500);
   });
 
-  test("another user's file, which can not be looked at", { skip: process.getuid?.() !== 0 }, async (t) => {
+  test("another user's file, which can not be looked at", {
+    skip: process.getuid?.() !== 0 && "only root has files that others may not read",
+  }, async (t) => {
     const dir = folder(t);
     fs.writeFileSync(join(dir, "outputs/roots"), SECRET, { mode: 0o600 });
     fs.writeFileSync(join(dir, "outputs/shown"), SECRET, { mode: 0o644 });

@@ -1,0 +1,28 @@
+import type { Usage } from "../../core/event.ts";
+import type { UsageTotal } from "../../core/state.ts";
+import { count } from "./text.ts";
+
+/** `12,345 tokens, 0.42 USD, 1 attempt unknown`: what nobody knows is not nothing. */
+export function usageText({ tokens, costUsd, unknown }: UsageTotal): string {
+  const parts = [
+    ...(tokens > 0 ? [`${tokens.toLocaleString("en-US")} ${tokens === 1 ? "token" : "tokens"}`] : []),
+    ...(costUsd > 0 ? [`${dollars(costUsd)} USD`] : []),
+    ...(unknown > 0 ? [`${count(unknown, "attempt")} unknown`] : []),
+  ];
+  return parts.join(", ") || "nothing";
+}
+
+/** Of one attempt. */
+export function attemptUsageText({ tokens, costUsd }: Usage): string {
+  return usageText({ tokens: tokens ?? 0, costUsd: costUsd ?? 0, unknown: 0 }) === "nothing"
+    ? "unknown"
+    : [
+        tokens === null ? "tokens unknown" : `${tokens.toLocaleString("en-US")} tokens`,
+        ...(costUsd === null ? [] : [`${dollars(costUsd)} USD`]),
+      ].join(", ");
+}
+
+/** Two places, or as many as a small amount needs to be seen. */
+function dollars(amount: number): string {
+  return amount >= 0.1 || amount === 0 ? amount.toFixed(2) : String(Number(amount.toPrecision(2)));
+}

@@ -1,0 +1,33 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { JournalTail } from "../review/follow.ts";
+import { type Liveness, liveness } from "../review/liveness.ts";
+
+const LOOK_EVERY_MS = 50;
+
+/** What became of a request in `control/` that an engine should have seen. */
+export type Answer =
+  | { readonly kind: "taken"; readonly driver: Liveness }
+  | { readonly kind: "refused"; readonly because: string }
+  /** Nobody has looked at it in the time given. */
+  | { readonly kind: "left"; readonly driver: Liveness; readonly file: string };
+
+/** The engine that drives the run takes the request or refuses it; null if it went away before it did. */
+export async function waitUntilTaken(
+  runDir: string,
+  file: string,
+  patienceMs: number,
+): Promise<Answer | null> {
+  const journal = new JournalTail(runDir);
+  const until = performance.now() + patienceMs;
+  for (;;) {
+    const driver = liveness(runDir);
+    for (const line of journal.read()) {
+      if (line.event === "request_taken" && line.file === file) return { kind: "taken", driver };
+      if (line.event === "request_refused" && line.file === file)
+        return { kind: "refused", because: line.because };
+    }
+    if (driver.state === "nobody") return null;
+    if (performance.now() > until) return { kind: "left", driver, file };
+    await wait(LOOK_EVERY_MS);
+  }
+}
