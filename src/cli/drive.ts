@@ -1,7 +1,9 @@
 import { ExitCode, WfError } from "../core/problem.ts";
 import type { Observer, Outcome } from "../engine/api.ts";
 import { displayPath, nameOf } from "./find-run.ts";
+import type { OpenGate } from "./gates.ts";
 import { print, printDiagnostic, printJson } from "./output.ts";
+import { gateLines } from "./render/gate.ts";
 import { GITHUB, isGithubActions, printGuarded, reportToGithub } from "./render/github.ts";
 import { PLAIN, type Progress, progress, SILENT } from "./render/progress.ts";
 import { endText, excerptText, failureText, outcomeJson, rootLog } from "./render/summary.ts";
@@ -15,7 +17,9 @@ export interface Driving {
   readonly runDir?: string;
   readonly exitCode?: (outcome: Outcome) => number;
   /** What is printed with `--json`; absent: the outcome. */
-  readonly toJson?: (outcome: Outcome, name: string) => object;
+  readonly toJson?: (outcome: Outcome, name: string, gates: readonly OpenGate[]) => object;
+  /** The engine stays while a gate is open: how to decide is told then, and not at the end. */
+  readonly wait?: boolean;
 }
 
 /** Drives a run with an observer that tells what happens, then sums up. Returns the exit code. */
@@ -23,19 +27,43 @@ export async function driveAndTell(
   driving: Driving,
   drive: (observer: Observer) => Promise<Outcome>,
 ): Promise<number> {
-  const told = progress(driving.json ? SILENT : isGithubActions() ? GITHUB : PLAIN, driving.runDir);
+  const { gateOpenedBy, gatesOf, openGates } = await import("./gates.ts");
+  const teller = driving.json ? SILENT : isGithubActions() ? GITHUB : PLAIN;
+  const told = progress(teller, gateOpenedBy, driving.runDir);
+  const observer: Observer = {
+    ...told.observer,
+    event(line, state) {
+      told.observer.event(line, state);
+      const runDir = told.runDir();
+      if (!driving.wait || runDir === undefined) return;
+      const opened = gateOpenedBy(line, runDir);
+      const resumed = line.event === "engine_started" && line.how === "resume";
+      for (const gate of opened ? [opened] : resumed ? gatesOf(state, runDir) : [])
+        tellGate(gate, runDir, driving);
+    },
+  };
   let outcome: Outcome;
   try {
-    outcome = await drive(told.observer);
+    outcome = await drive(observer);
   } catch (error) {
     if (told.moved()) tellWhatIsLeft(told, driving, error);
     throw error;
   }
   const exitCode = (driving.exitCode ?? exitCodeOf)(outcome);
   const name = nameOf(outcome.runDir, driving.runsDir);
-  if (driving.json) printJson(driving.toJson?.(outcome, name) ?? outcomeJson(outcome, exitCode, name));
-  else tellOutcome(outcome, name, told.moved());
+  const gates = openGates(outcome.runDir, outcome.record);
+  if (driving.json)
+    printJson(driving.toJson?.(outcome, name, gates) ?? outcomeJson(outcome, exitCode, name, gates));
+  else tellOutcome(outcome, name, told.moved(), gates);
   return exitCode;
+}
+
+/** What a person has to do for an engine that stays; with `--json` beside the document. */
+function tellGate(gate: OpenGate, runDir: string, { json, runsDir }: Driving): void {
+  const lines = gateLines(gate, runDir, nameOf(runDir, runsDir));
+  if (json) printDiagnostic(lines.join("\n"));
+  else if (isGithubActions()) printGuarded(lines);
+  else print(lines.join("\n"));
 }
 
 export function exitCodeOf({ record, signal }: Outcome): number {
@@ -57,7 +85,7 @@ export function exitCodeOf({ record, signal }: Outcome): number {
   }
 }
 
-function tellOutcome(outcome: Outcome, name: string, moved: boolean): void {
+function tellOutcome(outcome: Outcome, name: string, moved: boolean, gates: readonly OpenGate[]): void {
   if (!moved && outcome.record.status === "succeeded") {
     print(`run ${outcome.record.runId} has succeeded already: nothing is left to do`);
     return;
@@ -74,7 +102,7 @@ function tellOutcome(outcome: Outcome, name: string, moved: boolean): void {
   tell(failure);
   if (log !== undefined) tell(excerptText(log));
   if (failure.length > 0) print("");
-  tell(endText(outcome, name));
+  tell(endText(outcome, name, gates));
   if (github) reportToGithub(outcome);
 }
 

@@ -13,6 +13,8 @@ export interface RunHead {
   readonly createdAt: string | null;
   readonly updatedAt: string | null;
   readonly endedAt: string | null;
+  /** RATE_LIMIT: when it is worth to go on. */
+  readonly waitingUntil: string | null;
   readonly legacy: boolean;
 }
 
@@ -46,6 +48,7 @@ export function readHead(path: string): RunHead | string | undefined {
     createdAt: textOrNull(times.createdAt),
     updatedAt: textOrNull(times.updatedAt),
     endedAt: textOrNull(times.endedAt),
+    waitingUntil: textOrNull(times.waitingUntil),
     legacy: false,
   };
 }
@@ -105,6 +108,7 @@ function legacyHead(json: JsonObject): RunHead | string {
     createdAt: fromEpoch(record.startedAt),
     updatedAt: fromEpoch(record.updatedAt),
     endedAt: ended ? fromEpoch(record.updatedAt) : null,
+    waitingUntil: null,
     legacy: true,
   };
 }

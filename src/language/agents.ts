@@ -2,10 +2,11 @@ import { nameFault } from "../core/ids.ts";
 import type { Agent, Provider } from "../core/workflow.ts";
 import { listNames, suggest } from "./did-you-mean.ts";
 import { readEnv } from "./environment.ts";
-import { type Names, VIEWS } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { MapNode, Node } from "./node.ts";
 import { type Providers, readProviders } from "./providers.ts";
 import { checkKeys, type Reader } from "./read.ts";
+import { VIEWS } from "./views.ts";
 
 const AGENT_KEYS = {
   what: "an agent",

@@ -1,8 +1,9 @@
 import { VARIABLE_PATTERN } from "../core/ids.ts";
 import type { Template } from "../core/workflow.ts";
-import type { Names, View } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { Node } from "./node.ts";
 import type { Reader } from "./read.ts";
+import type { View } from "./views.ts";
 
 /** A map of environment variables. */
 export function readEnv(

@@ -1,10 +1,11 @@
 import { nameFault, variableName } from "../core/ids.ts";
 import type { OutputDeclaration, Template } from "../core/workflow.ts";
-import { type Names, VIEWS } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { MapNode, Node } from "./node.ts";
 import type { Reader, TextNode } from "./read.ts";
 import { readSchema } from "./schema.ts";
 import type { Span } from "./source.ts";
+import { VIEWS } from "./views.ts";
 
 /** A step's `outputs` and `output_files`, one declaration for each key; and those of `implied` that it leaves out. */
 export function readOutputs(

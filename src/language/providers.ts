@@ -29,8 +29,7 @@ export function readProviders(nodes: readonly (Node | undefined)[], reader: Read
       node && reader.map(node, "`providers`", "write `providers: { name: { command: [program] } }`");
     for (const [name, entry] of map?.entries ?? []) {
       checkName(name, entry, reader);
-      const provider = readProvider(name, entry.value, reader);
-      if (!Object.hasOwn(BUILT_IN, name)) found.set(name, provider);
+      found.set(name, readProvider(name, entry.value, reader));
     }
   }
   return found;

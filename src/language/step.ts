@@ -4,7 +4,7 @@ import type { Agents } from "./agents.ts";
 import { nearest, suggest } from "./did-you-mean.ts";
 import { DEFAULT_SHELL, readEnv } from "./environment.ts";
 import type { WorkflowLimits } from "./limits.ts";
-import { type Names, type StepPlace, VIEWS, type View } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { MapNode, Node } from "./node.ts";
 import { readOutputs } from "./outputs.ts";
 import type { PromptFiles } from "./prompt-file.ts";
@@ -14,6 +14,7 @@ import { readTiming } from "./step-timing.ts";
 import { STEP_READERS, UNSUPPORTED_KEYS, UNSUPPORTED_TYPES } from "./steps/index.ts";
 import type { StepReader } from "./steps/reader.ts";
 import { readTargets, type TargetSurroundings } from "./targets.ts";
+import { type StepPlace, VIEWS, type View } from "./views.ts";
 
 /** What a step is read with: the workflow around it. */
 export interface StepSurroundings extends TargetSurroundings {

@@ -3,13 +3,14 @@ import { type AgentNodes, readAgents } from "./agents.ts";
 import { readEnv, readShell } from "./environment.ts";
 import { readInputs } from "./input-declarations.ts";
 import { readLimits, type WorkbookLimits } from "./limits.ts";
-import { Names, VIEWS } from "./names.ts";
+import { Names } from "./names.ts";
 import type { MapNode, Node } from "./node.ts";
 import type { PromptFiles } from "./prompt-file.ts";
 import { checkKeys, type Reader } from "./read.ts";
 import { checkPattern } from "./schema.ts";
 import { readDescription } from "./step.ts";
 import { findSteps, readId, readSteps, shapeOf } from "./step-list.ts";
+import { VIEWS } from "./views.ts";
 
 const WORKFLOW_KEYS = {
   what: "a workflow",

@@ -133,7 +133,8 @@ function envelopeSource(
     beforeFile(declared, path) {
       const value = left.get(declared.key);
       left.delete(declared.key);
-      if (value === undefined || isEmpty(value) || hasOutputFile(dir, path)) return null;
+      if (value === undefined || hasOutputFile(dir, path)) return null;
+      if (isEmpty(value)) return { absent: "is empty" };
       return fill(dir, declared, path, value, sync);
     },
     rest: () => [...left],

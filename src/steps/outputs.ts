@@ -62,14 +62,17 @@ export interface OutputPlace {
 export interface ValueSource {
   value(declared: OutputDeclaration): Found<{ readonly value: Json }>;
   /** Called before a declared file is looked at: what stands against it, or null. */
-  beforeFile(declared: OutputDeclaration, path: string): Unfit | null;
+  beforeFile(declared: OutputDeclaration, path: string): Unfit | Absent | null;
   /** What was not declared. */
   rest(): readonly (readonly [string, Json])[];
   readonly failure: { readonly sentence: string; readonly hint: string };
 }
 
 export type Unfit = { readonly problem: string } | { readonly unsafe: string };
-type Found<T> = T | Unfit | { readonly absent: string };
+interface Absent {
+  readonly absent: string;
+}
+type Found<T> = T | Unfit | Absent;
 
 /**
  * The outputs of an attempt that ended well, checked against what the step declares; one sentence per key that is

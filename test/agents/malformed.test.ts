@@ -139,7 +139,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   "an empty key": {
     plan: { result: { verdict: "", plan: " \n" } },
-    ...unfit("OUTPUT_MISSING", { verdict: "is empty", plan: "was not written (plan.md)" }),
+    ...unfit("OUTPUT_MISSING", { verdict: "is empty", plan: "is empty" }),
     left: NO_FILES,
   },
   "an empty file, which goes before the value in the envelope": {
@@ -161,11 +161,6 @@ const CASES: Readonly<Record<string, Case>> = {
     plan: { link: { plan: "../../../../run.json" }, result: { verdict: 1 } },
     ...unfit("OUTPUT_UNSAFE", { plan: "plan.md is a link that leaves the outputs folder" }),
     left: { "outputs/plan.md": "-> ../../../../run.json" },
-  },
-  "a folder on the way that is a link, which is not followed": {
-    change: ["plan: plan.md", "plan: deep/plan.md"],
-    plan: { link: { "outputs:deep/elsewhere": "/" }, result: { verdict: 1, plan: "# Plan" }, write: {} },
-    ...unfit("OUTPUT_UNSAFE", {}),
   },
   "success that the client did not report": {
     plan: { ...written, end: "none", stderr: "Segmentation fault\n" },
@@ -231,8 +226,6 @@ const CASES: Readonly<Record<string, Case>> = {
     left: PLAN,
   },
 };
-
-delete (CASES as Record<string, Case>)["a folder on the way that is a link, which is not followed"];
 
 for (const [name, each] of Object.entries(CASES)) {
   test(`${name}: the attempt fails, and its folder says why`, async (t) => {
@@ -316,12 +309,10 @@ outputs: { verdict: '{{steps.work.outputs.verdict}}' }
 
 test("the same malformed run twice leaves equal files", async (t) => {
   const folders = [];
-  for (const name of ["one", "another"]) {
+  for (let run = 0; run < 2; run++) {
     const project = projectFor(t);
-    project.write("w.yaml", WORKFLOW.replace("max: 0", "max: 1").replace("malformed", `malformed`));
-    await withStandIns(project, ["run", "w.yaml"], {
-      work: { text: name === "one" ? "no" : "no", session: "s" },
-    });
+    project.write("w.yaml", WORKFLOW.replace("max: 0", "max: 1"));
+    await withStandIns(project, ["run", "w.yaml"], { work: { text: "no", session: "s" } });
     folders.push([1, 2].map((attempt) => attemptFolder(project, project.onlyRun(), "work", attempt)));
   }
   assert.deepEqual(folders[0], folders[1]);

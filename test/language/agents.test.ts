@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentStep, ApprovalStep } from "../../src/core/workflow.ts";
+import { loadWorkflow } from "../../src/language/load.ts";
 import { load, problems, workflow } from "./rig.ts";
 
 const head = "id: w\nagents: { coder: { provider: claude, model: opus } }\n";
@@ -152,7 +153,17 @@ for (const path of [
   });
 }
 
-test("a prompt's file is read once, and what is wrong in it is said once, after the rest", () => {
+test("a prompt's file is read once, however many steps name it", () => {
+  let reads = 0;
+  const text = `${head}steps:\n  - { id: a, agent: coder, prompt_file: p.md }\n  - { id: b, agent: coder, prompt_file: ./p.md }`;
+  const readFile = () => Buffer.from(`read ${++reads}`);
+  const loaded = loadWorkflow({ path: "w.yaml", bytes: Buffer.from(text), readFile });
+  assert.ok(loaded.ok);
+  const prompts = loaded.workflow.steps.map((step) => step.type === "agent_task" && step.prompt.source);
+  assert.deepEqual(prompts, ["read 1", "read 1"]);
+});
+
+test("what is wrong in a prompt's file is said once, after the rest", () => {
   const text = `${head}steps:\n  - { id: a, agent: coder, prompt_file: p.md }\n  - { id: b, agent: coder, prompt_file: p.md }\n  - { id: c, run: 1 }`;
   const loaded = load(text, undefined, { "p.md": "one\n{{inputs.x}}\n" });
   assert.ok(!loaded.ok);

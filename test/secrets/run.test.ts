@@ -20,7 +20,7 @@ const HEAD = `inputs:
 
 /** Everything below a folder: each file's bytes, each name, where each link leads. No form may be in any of them. */
 function assertNowhere(folder: string, values: readonly string[] = [SECRET, KEY]): void {
-  const forms = values.flatMap((value) => formsOf(value));
+  const forms = values.flatMap((value) => formsOf(value).map((form) => Buffer.from(form)));
   const holds = (bytes: Buffer) => forms.find((form) => bytes.includes(form));
   for (const entry of fs.readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);

@@ -1,11 +1,12 @@
 import { ExitCode } from "../../core/problem.ts";
 import { follow } from "../../review/follow.ts";
 import { lastProgressAt } from "../../review/last-progress.ts";
-import { viewRun } from "../../review/view.ts";
+import { type CurrentView, viewRun } from "../../review/view.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
 import { findRun, findRunsDir, nameOf } from "../find-run.ts";
 import { onStdoutClosed, print, printDiagnostic, printJson, printJsonLine } from "../output.ts";
 import { eventLine } from "../render/event.ts";
+import { type GateJson, gateJson } from "../render/gate.ts";
 import { progressSnapshot, progressText } from "../render/snapshot.ts";
 import { shellWord } from "../render/text.ts";
 
@@ -30,7 +31,10 @@ export const command: Command = {
     if (view.kind === "current" && args.flag("follow")) {
       return await followEvents(view.runDir, nameOf(view.runDir, runsDir), args.flag("json"));
     }
-    const snapshot = progressSnapshot(view, view.kind === "current" ? lastProgressAt(view.runDir) : null);
+    const snapshot =
+      view.kind === "legacy"
+        ? progressSnapshot(view, null, null)
+        : progressSnapshot(view, lastProgressAt(view.runDir), await pendingGate(view, runsDir));
     if (!args.flag("json")) print(progressText(snapshot, view.kind === "legacy"));
     else if (args.flag("follow")) printJsonLine(snapshot);
     else printJson(snapshot);
@@ -38,7 +42,15 @@ export const command: Command = {
   },
 };
 
+async function pendingGate({ runDir, record }: CurrentView, runsDir: string): Promise<GateJson | null> {
+  if (!Object.values(record.steps).some(({ status }) => status === "waiting")) return null;
+  const { openGates } = await import("../gates.ts");
+  const [first] = openGates(runDir, record).filter(({ decided }) => decided === null);
+  return first ? gateJson(first, runDir, nameOf(runDir, runsDir)) : null;
+}
+
 async function followEvents(runDir: string, name: string, json: boolean): Promise<number> {
+  const { gateOpenedBy } = await import("../gates.ts");
   const stop = new AbortController();
   onStdoutClosed(() => stop.abort());
   const end = await follow(
@@ -48,7 +60,7 @@ async function followEvents(runDir: string, name: string, json: boolean): Promis
         for (const line of lines) {
           if (json) printJsonLine(line);
           else {
-            const text = eventLine(line);
+            const text = eventLine(line, gateOpenedBy(line, runDir)?.gate?.message);
             if (text !== null) print(text);
           }
         }

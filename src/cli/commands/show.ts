@@ -36,8 +36,22 @@ function showAttempt(view: CurrentView, name: NamedAttempt, json: boolean): numb
   const attempt = name.attempt ?? attempts;
   const found = attempt === 0 ? null : viewAttempt(linesOf(view), name.step, attempt);
   if (found === null) throw notTried(view, name.step);
-  const script = readScript(view.runDir, name.step, attempt);
-  const details = { runDir: view.runDir, view: found, attempts, script, interrupted: view.interrupted };
+  const dir = attemptDir(view.runDir, name.step, attempt);
+  const { gates, made, usage } = aboutIt(view, name.step, attempt);
+  const details: AttemptDetails = {
+    runDir: view.runDir,
+    view: found,
+    attempts,
+    script: readIfThere(join(dir, ATTEMPT_FILES.script)),
+    prompt: readIfThere(join(dir, ATTEMPT_FILES.prompt)),
+    agent: readAgentRecord(dir),
+    gate: readGate(dir),
+    open: gates,
+    decision: made,
+    usage,
+    name: nameOf(view.runDir, runsDir),
+    interrupted: view.interrupted,
+  };
   if (json) printJson(attemptJson(view.record.runId, details));
   else print(attemptText(details));
   return ExitCode.ok;

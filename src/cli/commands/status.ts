@@ -1,11 +1,15 @@
 import { ExitCode } from "../../core/problem.ts";
-import { type CurrentView, definitionOf, viewRun } from "../../review/view.ts";
+import type { Workflow } from "../../core/workflow.ts";
+import { type CurrentView, definitionOf, linesOf, viewRun } from "../../review/view.ts";
+import { readDefinition } from "../../store/open-run.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
+import { decisionsOf } from "../decisions.ts";
 import { findRun, findRunsDir, nameOf } from "../find-run.ts";
+import type { OpenGate } from "../gates.ts";
 import { print, printJson } from "../output.ts";
 import { legacyStatusJson, legacyText } from "../render/legacy.ts";
-import { statusJson, statusText } from "../render/status.ts";
-import { type AttemptsAllowed, needsDefinition } from "../render/steps.ts";
+import { type StatusOptions, statusJson, statusText } from "../render/status.ts";
+import { needsDefinition } from "../render/steps.ts";
 
 export const command: Command = {
   usage: "status RUN",
@@ -31,22 +35,49 @@ export const command: Command = {
       else print(legacyText(view, withInputs));
       return ExitCode.ok;
     }
-    const options = { name: nameOf(view.runDir, runsDir), withInputs, allowed: await attemptsAllowed(view) };
+    const options = {
+      name: nameOf(view.runDir, runsDir),
+      withInputs,
+      gates: await gatesIn(view),
+      ...(await moreThanTheRecord(view)),
+    };
     if (args.flag("json")) printJson(statusJson(view, options));
     else print(statusText(view, options));
     return ExitCode.ok;
   },
 };
 
-/** Empty where no step was tried twice: reading the definition costs more than all the rest. */
-async function attemptsAllowed(view: CurrentView): Promise<AttemptsAllowed> {
-  if (!needsDefinition(view.record)) return new Map();
+async function gatesIn({ runDir, record }: CurrentView): Promise<OpenGate[]> {
+  if (!Object.values(record.steps).some(({ status }) => status === "waiting")) return [];
+  const { openGates } = await import("../gates.ts");
+  return openGates(runDir, record);
+}
+
+/** What only the definition and the journal know; reading them costs more than all the rest. */
+async function moreThanTheRecord(view: CurrentView): Promise<Pick<StatusOptions, "facts" | "decisions">> {
+  const steps = Object.entries(view.record.steps);
+  const workflow = await workflowOf(view);
+  const gates = new Set(workflow?.steps.flatMap(({ id, gate }) => (gate ? [id] : [])));
+  const hasDecided = steps.some(
+    ([id, { attempts, decision }]) => decision !== undefined || (attempts > 1 && gates.has(id)),
+  );
+  return {
+    facts: {
+      allowed: new Map(workflow?.steps.map((step) => [step.id, 1 + step.retry.max])),
+      atEnd: new Set(workflow?.steps.slice(workflow.mainSteps).map(({ id }) => id)),
+    },
+    decisions: hasDecided ? decisionsOf(linesOf(view)) : [],
+  };
+}
+
+/** Null where it says nothing that is shown: no step was tried twice, and none stands under `finally`. */
+async function workflowOf({ runDir, record, folded }: CurrentView): Promise<Workflow | null> {
   try {
-    const workflow =
-      view.folded?.state.workflow ?? (await definitionOf(view.runDir, view.record.workflow.id));
-    return new Map(workflow.steps.map((step) => [step.id, 1 + step.retry.max]));
+    if (folded) return folded.state.workflow;
+    const isNeeded = needsDefinition(record) || readDefinition(runDir).includes("finally");
+    return isNeeded ? await definitionOf(runDir, record.workflow.id) : null;
   } catch {
     // A run whose copy of the definition is gone can still be read.
-    return new Map();
+    return null;
   }
 }

@@ -1,13 +1,14 @@
-import type { AttemptRecord, JournalLine } from "../../core/event.ts";
+import type { AttemptRecord, JournalLine, StopReason, TransitionCode } from "../../core/event.ts";
+import { PAST } from "./gate.ts";
 import { colors, paintStatus } from "./style.ts";
-import { between, oneLine, timeOfDay } from "./text.ts";
+import { between, localTime, oneLine, timeOfDay } from "./text.ts";
 
 /**
  * One line per event: time, run, step/attempt, what happened. Null for events that only repeat what another line
- * says: where a sequence goes next is told by the start of that step.
+ * says: where a sequence goes next is told by the start of that step. `asks`: the message of the gate that it opens.
  */
-export function eventLine(line: JournalLine): string | null {
-  const told = tell(line);
+export function eventLine(line: JournalLine, asks?: string): string | null {
+  const told = tell(line, asks);
   if (told === null) return null;
   const c = colors();
   const where = told.where === undefined ? "" : `${c.bold(told.where)} `;
@@ -20,33 +21,54 @@ export function shortRun(runId: string): string {
 }
 
 /** What happened and to what, without time and run. */
-export function tell(line: JournalLine): { readonly where?: string; readonly text: string } | null {
+export function tell(
+  line: JournalLine,
+  asks?: string,
+): { readonly where?: string; readonly text: string } | null {
   switch (line.event) {
     case "run_created":
       return { text: `run created from ${line.workflow.source}` };
     case "engine_started":
       return { text: ENGINE[line.how] + (line.from === undefined ? "" : ` from ${line.from}`) };
-    case "attempt_started":
-      return { where: `${line.step}/${line.attempt}`, text: `started${CAUSE[line.cause]}` };
+    case "attempt_started": {
+      const text = asks === undefined ? "started" : `${paintStatus("waiting", "waits")} for a decision`;
+      const message = asks === undefined ? "" : `: ${oneLine(asks)}`;
+      return { where: `${line.step}/${line.attempt}`, text: `${text}${CAUSE[line.cause]}${message}` };
+    }
     case "attempt_adopted":
       return { where: `${line.step}/${line.attempt}`, text: "went on without its engine, adopted" };
+    case "attempt_stopping":
+      return { where: `${line.step}/${line.attempt}`, text: `is being stopped: ${STOP[line.because]}` };
     case "attempt_ended":
       return {
         where: `${line.record.step}/${line.record.attempt}`,
         text: outcome(line.record, between(line.volatile.startedAt, line.volatile.endedAt)),
       };
+    case "decision": {
+      const comment = line.comment === "" ? "" : `: ${oneLine(line.comment)}`;
+      return {
+        where: `${line.step}/${line.attempt}`,
+        text: `${oneLine(line.volatile.by)} ${line.decision === "approve" ? "approves" : "rejects"}${comment}`,
+      };
+    }
+    case "finally_started": {
+      const why = line.reason === undefined ? "" : `: ${oneLine(line.reason.message)}`;
+      return { text: `the run comes to its end as ${paintStatus(line.status)}${why}; its finally steps run` };
+    }
     case "step_skipped":
       return { where: line.step, text: `${paintStatus("skipped")}: ${oneLine(line.because)}` };
     case "transition":
-      if (line.because.code !== "NEXT_KEY") return null;
+      if (!JUMPS.has(line.because.code)) return null;
       return { where: line.from, text: `goes to ${line.to}: ${oneLine(line.because.message)}` };
     case "retry_scheduled": {
       const wait = between(line.at, line.volatile.notBefore);
       return { where: `${line.step}/${line.attempt}`, text: `${oneLine(line.because)}; again in ${wait}` };
     }
     case "run_waiting":
-      return { text: `${paintStatus("waiting")}: ${oneLine(line.reason.message)}` };
+      return { text: `${paintStatus("waiting")}: ${oneLine(line.reason.message)}${until(line.volatile?.until)}` };
     case "request_taken":
+      // What was decided, and by whom, the next line says.
+      if (line.request === "decide") return null;
       return { text: `${line.request} taken: ${oneLine(line.because)}` };
     case "request_refused":
       return { text: `${line.file} refused: ${oneLine(line.because)}` };
@@ -71,8 +93,24 @@ export function tell(line: JournalLine): { readonly where?: string; readonly tex
 export function outcome(record: AttemptRecord, took: string | undefined): string {
   const time = took === undefined || record.status === "not_run" ? "" : ` in ${took}`;
   const error = record.error === undefined ? "" : `: ${oneLine(record.error.message)}`;
-  return `${paintStatus(record.status, STATUS[record.status])}${time}${error}`;
+  const word = record.decision === undefined ? STATUS[record.status] : PAST[record.decision];
+  return `${paintStatus(record.status, word)}${time}${error}`;
 }
+
+function until(time: string | undefined): string {
+  return time === undefined ? "" : `, until ${localTime(time)}`;
+}
+
+const JUMPS: ReadonlySet<TransitionCode> = new Set(["NEXT_KEY", "APPROVED", "REJECTED"]);
+
+const STOP: Readonly<Record<StopReason, string>> = {
+  TIMEOUT: "its timeout is over",
+  IDLE_TIMEOUT: "it has printed nothing for too long",
+  CANCELED: "the run is canceled",
+  RUN_TIMEOUT: "the run's timeout is over",
+  SIGNAL: "a signal came",
+  RUN_ENDED: "the run ends",
+};
 
 const ENGINE = { start: "run started", resume: "run resumed", next: "one attempt asked for" } as const;
 

@@ -24,13 +24,13 @@ export function isGithubActions(): boolean {
  */
 export const GITHUB: Teller = {
   created: PLAIN.created as NonNullable<Teller["created"]>,
-  event(line, runDir) {
+  event(line, runDir, asks) {
     if (isToldByCreated(line)) return;
     if (line.event === "attempt_ended") {
       printGroup(line, runDir);
       return;
     }
-    const text = eventLine(line);
+    const text = eventLine(line, asks);
     if (text !== null) print(defuse(text));
   },
 };

@@ -17,7 +17,7 @@ export function planText(plan: Plan): string {
   ];
   plan.steps.forEach((step, index) => {
     lines.push("", `${colors().bold(`${index + 1}. ${step.id}`)}${conditions(step)}`);
-    lines.push(indent(neutralize(step.script.trimEnd()), "   | "));
+    lines.push(indent(neutralize(step.text.trimEnd()), "   | "));
     for (const [name, value] of Object.entries(step.variables)) {
       lines.push(`   ${name} = ${value === null ? "known when the step starts" : shortValue(value)}`);
     }
@@ -28,6 +28,7 @@ export function planText(plan: Plan): string {
 
 function conditions(step: Plan["steps"][number]): string {
   const notes = [
+    ...(step.type === "command" ? [] : [step.type]),
     ...(step.needs.length > 0 ? [`after ${step.needs.join(", ")}`] : []),
     ...(step.when === undefined ? [] : [`when ${oneLine(step.when)}`]),
     ...(step.timeoutMs === undefined ? [] : [`at most ${duration(step.timeoutMs)}`]),

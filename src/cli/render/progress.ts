@@ -1,6 +1,7 @@
 import type { JournalLine } from "../../core/event.ts";
 import type { Observer } from "../../engine/api.ts";
 import { displayPath } from "../find-run.ts";
+import type { OpenGate } from "../gates.ts";
 import { print, printDiagnostic } from "../output.ts";
 import { eventLine } from "./event.ts";
 import { colors } from "./style.ts";
@@ -9,7 +10,8 @@ import { oneLine } from "./text.ts";
 /** What is told while a run is driven, and where. */
 export interface Teller {
   created?(runId: string, runDir: string): void;
-  event?(line: JournalLine, runDir: string | undefined): void;
+  /** `asks`: the message of the gate that it opens. */
+  event?(line: JournalLine, runDir: string | undefined, asks?: string): void;
 }
 
 /** An observer that also knows how far things have come. */
@@ -20,7 +22,11 @@ export interface Progress {
   runDir(): string | undefined;
 }
 
-export function progress(teller: Teller, known?: string): Progress {
+export function progress(
+  teller: Teller,
+  gateOpenedBy: (line: JournalLine, runDir: string) => OpenGate | null,
+  known?: string,
+): Progress {
   let runDir = known;
   let moved = false;
   return {
@@ -34,7 +40,8 @@ export function progress(teller: Teller, known?: string): Progress {
       },
       event(line) {
         moved = true;
-        teller.event?.(line, runDir);
+        const opened = runDir === undefined ? null : gateOpenedBy(line, runDir);
+        teller.event?.(line, runDir, opened?.gate?.message);
       },
       note(sentence) {
         printDiagnostic(`note: ${oneLine(sentence)}`);
@@ -48,9 +55,9 @@ export const PLAIN: Teller = {
   created(runId, runDir) {
     print(`run ${colors().bold(runId)} in ${displayPath(runDir)}`);
   },
-  event(line) {
+  event(line, _runDir, asks) {
     if (isToldByCreated(line)) return;
-    const text = eventLine(line);
+    const text = eventLine(line, asks);
     if (text !== null) print(text);
   },
 };

@@ -1,5 +1,7 @@
 import type { CurrentView, LegacyView, RunView } from "../../review/view.ts";
+import { displayPath } from "../find-run.ts";
 import { fromEpoch } from "../run-head.ts";
+import type { GateJson } from "./gate.ts";
 import { inputShape } from "./inputs.ts";
 import { LEGACY_WHY, reasonText } from "./legacy.ts";
 import { field } from "./status.ts";
@@ -17,7 +19,8 @@ export interface ProgressSnapshot {
   readonly updatedAt: string | null;
   readonly lastProgressAt: string | null;
   readonly summary: string;
-  readonly pendingHumanInput: null;
+  /** The first open gate: what is asked, and how to decide. */
+  readonly pendingHumanInput: GateJson | null;
   readonly nextExpectedAction: string | null;
   /** Null: none were recorded, as in older records. */
   readonly inputCount: number | null;
@@ -25,11 +28,19 @@ export interface ProgressSnapshot {
   readonly inputShape: Readonly<Record<string, string>> | null;
 }
 
-export function progressSnapshot(view: RunView, lastProgressAt: string | null): ProgressSnapshot {
-  return view.kind === "legacy" ? ofLegacy(view) : ofCurrent(view, lastProgressAt);
+export function progressSnapshot(
+  view: RunView,
+  lastProgressAt: string | null,
+  pending: GateJson | null,
+): ProgressSnapshot {
+  return view.kind === "legacy" ? ofLegacy(view) : ofCurrent(view, lastProgressAt, pending);
 }
 
-function ofCurrent(view: CurrentView, lastProgressAt: string | null): ProgressSnapshot {
+function ofCurrent(
+  view: CurrentView,
+  lastProgressAt: string | null,
+  pendingHumanInput: GateJson | null,
+): ProgressSnapshot {
   const { record } = view;
   const [current] = record.pointer;
   return {
@@ -42,7 +53,7 @@ function ofCurrent(view: CurrentView, lastProgressAt: string | null): ProgressSn
     updatedAt: record.volatile.updatedAt,
     lastProgressAt,
     summary: summary(view),
-    pendingHumanInput: null,
+    pendingHumanInput,
     nextExpectedAction: record.status === "succeeded" ? null : record.nextExpectedAction,
     inputCount: Object.keys(record.inputs).length,
     inputKeys: Object.keys(record.inputs),
@@ -99,7 +110,17 @@ export function progressText(snapshot: ProgressSnapshot, legacy: boolean): strin
     field("step", at),
     field("progress", lastProgressAt === null ? "none yet" : `last at ${localTime(lastProgressAt)}`),
     field("next", snapshot.nextExpectedAction ?? (legacy ? `none: ${LEGACY_WHY}` : "nothing")),
+    ...(snapshot.pendingHumanInput === null ? [] : pendingLines(snapshot.pendingHumanInput)),
     field("inputs", shape === null ? "none recorded" : inputs.join(", ") || "none"),
   ];
   return lines.join("\n");
+}
+
+function pendingLines({ step, message, artifacts, commands }: GateJson): string[] {
+  return [
+    field("asks", `${step}: ${oneLine(message ?? "gate.json can not be read")}`),
+    ...artifacts.map(({ path }) => field("shown", oneLine(displayPath(path)))),
+    field("approve", commands.approve),
+    field("reject", commands.reject),
+  ];
 }

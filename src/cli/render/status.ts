@@ -1,41 +1,53 @@
 import type { CurrentView } from "../../review/view.ts";
+import type { MadeDecision } from "../decisions.ts";
 import { displayPath } from "../find-run.ts";
-import { resumeCommand } from "./commands.ts";
+import type { OpenGate } from "../gates.ts";
+import { needsResume, resumeCommand } from "./commands.ts";
+import { decisionLines } from "./decisions.ts";
+import { gateLines, openGateJson } from "./gate.ts";
 import { inputLines, inputShape, openInputs } from "./inputs.ts";
 import { livenessJson, livenessText } from "./liveness.ts";
-import { type AttemptsAllowed, stepTable } from "./steps.ts";
+import { type StepFacts, stepTable } from "./steps.ts";
 import { colors, paintStatus } from "./style.ts";
 import { afterStatus, between, indent, localTime, oneLine, shellWord } from "./text.ts";
+import { usageText } from "./usage.ts";
 
 export interface StatusOptions {
   /** What the run is called in the commands that are printed. */
   readonly name: string;
   readonly withInputs: boolean;
-  readonly allowed: AttemptsAllowed;
+  readonly facts: StepFacts;
+  readonly gates: readonly OpenGate[];
+  readonly decisions: readonly MadeDecision[];
 }
 
 export function statusText(view: CurrentView, options: StatusOptions): string {
   const { record, interrupted } = view;
   const { source } = record.workflow;
+  const { usage, waitingUntil } = record.volatile;
   const lines = [
     field("run", record.runId),
     field("workflow", `${record.workflow.id}   ${colors().dim(source)}`),
     field("status", headline(view)),
+    ...(waitingUntil === undefined ? [] : [field("until", localTime(waitingUntil))]),
     field("started", started(view)),
     field("engine", livenessText(view.liveness)),
     field("folder", displayPath(view.runDir)),
+    ...(usage === undefined ? [] : [field("used", usageText(usage))]),
     field("next", nextAction(view)),
     field("inputs", inputLines(record.inputs, options.withInputs).join(`\n${" ".repeat(INDENT)}`)),
     "",
-    ...stepTable(record, interrupted, options.allowed),
+    ...stepTable(record, interrupted, options.facts),
   ];
+  for (const gate of options.gates) lines.push("", ...gateLines(gate, view.runDir, options.name));
+  if (options.decisions.length > 0) lines.push("", ...decisionLines(options.decisions));
   if (Object.keys(record.outputs).length > 0) {
     lines.push("", "outputs:");
     for (const [name, value] of Object.entries(record.outputs))
       lines.push(`  ${name} = ${oneLine(JSON.stringify(value))}`);
   }
   for (const note of view.notes) lines.push("", `note: ${note}`);
-  const advice = whatToDo(view, options.name);
+  const advice = whatToDo(view, options);
   if (advice.length > 0) lines.push("", ...advice);
   return lines.join("\n");
 }
@@ -72,15 +84,15 @@ function nextAction({ record, interrupted }: CurrentView): string {
     : `wf resume goes on with ${first.step}`;
 }
 
-function whatToDo(view: CurrentView, name: string): string[] {
+function whatToDo(view: CurrentView, { name, gates }: StatusOptions): string[] {
   const { reason, status } = view.record;
   const run = shellWord(name);
   const lines: string[] = [];
-  if (reason?.hint !== undefined) lines.push(indent(`hint:    ${oneLine(reason.hint)}`, ""));
+  if (reason?.hint !== undefined && gates.length === 0) lines.push(indent(`hint:    ${oneLine(reason.hint)}`, ""));
   if (status === "failed" && reason?.step !== undefined)
     lines.push(`logs:    wf logs ${run} ${shellWord(reason.step)}`);
   const resume = resumeCommand(view, name);
-  if (resume !== null) lines.push(`resume:  ${resume}`);
+  if (resume !== null && needsResume(reason?.code, gates)) lines.push(`resume:  ${resume}`);
   if (view.liveness.state === "driven")
     lines.push(`follow:  wf progress ${run} --follow`, `stop:    wf cancel ${run}`);
   return lines;
@@ -89,7 +101,8 @@ function whatToDo(view: CurrentView, name: string): string[] {
 /** Described by `schemas/cli/status.schema.json`. */
 export function statusJson(view: CurrentView, options: StatusOptions): object {
   const { record } = view;
-  const { createdAt, startedAt, updatedAt, endedAt } = record.volatile;
+  const { createdAt, startedAt, updatedAt, endedAt, usage, waitingUntil } = record.volatile;
+  const { allowed, atEnd } = options.facts;
   return {
     runId: record.runId,
     runDir: view.runDir,
@@ -104,9 +117,17 @@ export function statusJson(view: CurrentView, options: StatusOptions): object {
     steps: Object.fromEntries(
       Object.entries(record.steps).map(([id, step]) => [
         id,
-        { ...step, attemptsAllowed: options.allowed.get(id) ?? null },
+        {
+          ...step,
+          ...(atEnd.has(id) && { finally: true }),
+          attemptsAllowed: allowed.get(id) ?? null,
+        },
       ]),
     ),
+    gates: options.gates.map((gate) => openGateJson(gate, view.runDir, options.name)),
+    decisions: options.decisions,
+    usage: usage ?? null,
+    waitingUntil: waitingUntil ?? null,
     inputShape: inputShape(record.inputs),
     inputs: options.withInputs ? openInputs(record.inputs) : null,
     outputs: record.outputs,

@@ -1,16 +1,28 @@
 import type { RunRecord, StepRecord } from "../../core/record.ts";
+import { PAST } from "./gate.ts";
 import { colors, paintStatus } from "./style.ts";
 import { oneLine, table } from "./text.ts";
 
 /** Attempts a step may have each time it is entered, by step. */
 export type AttemptsAllowed = ReadonlyMap<string, number>;
 
+/** What is known of a run's steps from its definition only; empty where that was not needed. */
+export interface StepFacts {
+  readonly allowed: AttemptsAllowed;
+  /** The ids of its `finally` steps. */
+  readonly atEnd: ReadonlySet<string>;
+}
+
 /** Whether the table says something that only the definition knows. */
 export function needsDefinition(record: RunRecord): boolean {
   return Object.values(record.steps).some((step) => step.attempts > 1 || step.status === "retrying");
 }
 
-export function stepTable(record: RunRecord, interrupted: boolean, allowed: AttemptsAllowed): string[] {
+export function stepTable(
+  record: RunRecord,
+  interrupted: boolean,
+  { allowed, atEnd }: StepFacts,
+): string[] {
   const rows: (readonly [string, string])[] = [];
   const statuses: string[] = [];
   const blocked = isBlocked(record);
@@ -18,7 +30,7 @@ export function stepTable(record: RunRecord, interrupted: boolean, allowed: Atte
     const cutOff = interrupted && step.status === "running";
     statuses.push(cutOff ? "interrupted" : step.status);
     rows.push([
-      id,
+      atEnd.has(id) ? `${id} (finally)` : id,
       cutOff ? `interrupted in attempt ${step.attempts}` : sentence(id, step, allowed, blocked),
     ]);
   }
@@ -34,7 +46,7 @@ function sentence(id: string, step: StepRecord, allowed: AttemptsAllowed, blocke
   const error = step.error ? `: ${oneLine(step.error.message)}   [${step.error.code}]` : "";
   switch (step.status) {
     case "succeeded":
-      return `passed on attempt ${of}`;
+      return `${step.decision === undefined ? "passed" : PAST[step.decision]} on attempt ${of}`;
     case "failed":
       return `failed on attempt ${of}${step.allowed ? ", as it may" : ""}${error}`;
     case "skipped":
@@ -46,7 +58,7 @@ function sentence(id: string, step: StepRecord, allowed: AttemptsAllowed, blocke
     case "canceled":
       return `canceled in attempt ${of}`;
     case "waiting":
-      return `waiting, attempt ${of}`;
+      return `waits for a decision, attempt ${of}`;
     case "pending":
       return blocked ? "not reached" : "pending";
     default:

@@ -3,11 +3,14 @@ import type { RunRecord, StepRecord } from "../../core/record.ts";
 import type { Outcome } from "../../engine/api.ts";
 import { ATTEMPT_FILES, attemptPath } from "../../store/layout.ts";
 import { displayPath } from "../find-run.ts";
-import { commandFor } from "./commands.ts";
+import type { OpenGate } from "../gates.ts";
+import { commandFor, needsResume } from "./commands.ts";
+import { gateLines, openGateJson } from "./gate.ts";
 import { shortValue } from "./inputs.ts";
 import { lastLines } from "./log.ts";
 import { colors, paintStatus } from "./style.ts";
-import { afterStatus, between, count, oneLine, shellWord } from "./text.ts";
+import { afterStatus, between, count, localTime, oneLine, shellWord } from "./text.ts";
+import { usageText } from "./usage.ts";
 
 const LOG_LINES = 10;
 const LISTED = 20;
@@ -60,8 +63,8 @@ export function excerptText({ file, lines }: LogExcerpt): string[] {
   return [`  the end of ${file}:`, ...lines.map((line) => `    ${colors().dim("|")} ${line}`)];
 }
 
-/** How it ended, where it is, and the command to go on with. */
-export function endText(outcome: Outcome, name: string): string[] {
+/** How it ended, where it is, what has to be decided, and the command to go on with. */
+export function endText(outcome: Outcome, name: string, gates: readonly OpenGate[]): string[] {
   const { record, runDir } = outcome;
   const { reason, status } = record;
   const { startedAt, endedAt, updatedAt } = record.volatile;
@@ -72,12 +75,19 @@ export function endText(outcome: Outcome, name: string): string[] {
     `run ${c.bold(record.runId)} ${paintStatus(status, VERBS[status])}${took ? ` after ${took}` : ""}${why}`,
   ];
   for (const [key, value] of Object.entries(record.outputs)) lines.push(`  ${key} = ${shortValue(value)}`);
+  const { usage, waitingUntil } = record.volatile;
+  if (usage !== undefined) lines.push(`  used:    ${usageText(usage)}`);
   lines.push(`  folder:  ${displayPath(runDir)}`);
   if (status === "failed" && reason?.step !== undefined) {
     lines.push(`  look:    wf show ${shellWord(name)} ${shellWord(reason.step)}`);
   }
-  const resume = commandFor(status, reason?.code, name);
-  if (resume !== null) lines.push(`  resume:  ${resume}`);
+  if (waitingUntil !== undefined) lines.push(`  until:   ${localTime(waitingUntil)}; then wf resume --due goes on`);
+  for (const gate of gates) lines.push("", ...gateLines(gate, runDir, name));
+  const resume = commandFor(status, reason, name);
+  if (resume !== null && needsResume(reason?.code, gates)) {
+    if (gates.length > 0) lines.push("");
+    lines.push(`  resume:  ${resume}`);
+  }
   return lines;
 }
 
@@ -96,7 +106,12 @@ function named(ids: readonly string[]): string {
 }
 
 /** Described by `schemas/cli/run.schema.json`. */
-export function outcomeJson(outcome: Outcome, exitCode: number, name: string): object {
+export function outcomeJson(
+  outcome: Outcome,
+  exitCode: number,
+  name: string,
+  gates: readonly OpenGate[],
+): object {
   const { record, runDir, signal, attempt } = outcome;
   const { startedAt, endedAt, updatedAt } = record.volatile;
   return {
@@ -110,9 +125,12 @@ export function outcomeJson(outcome: Outcome, exitCode: number, name: string): o
     outputs: record.outputs,
     steps: record.steps,
     attempt: attempt ?? null,
+    gates: gates.map((gate) => openGateJson(gate, runDir, name)),
+    usage: record.volatile.usage ?? null,
+    waitingUntil: record.volatile.waitingUntil ?? null,
     startedAt,
     updatedAt,
     endedAt,
-    resume: commandFor(record.status, record.reason?.code, name),
+    resume: commandFor(record.status, record.reason, name),
   };
 }

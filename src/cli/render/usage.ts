@@ -5,7 +5,7 @@ import { count } from "./text.ts";
 /** `12,345 tokens, 0.42 USD, 1 attempt unknown`: what nobody knows is not nothing. */
 export function usageText({ tokens, costUsd, unknown }: UsageTotal): string {
   const parts = [
-    ...(tokens > 0 ? [`${tokens.toLocaleString("en-US")} ${tokens === 1 ? "token" : "tokens"}`] : []),
+    ...(tokens > 0 ? [tokensText(tokens)] : []),
     ...(costUsd > 0 ? [`${dollars(costUsd)} USD`] : []),
     ...(unknown > 0 ? [`${count(unknown, "attempt")} unknown`] : []),
   ];
@@ -14,12 +14,14 @@ export function usageText({ tokens, costUsd, unknown }: UsageTotal): string {
 
 /** Of one attempt. */
 export function attemptUsageText({ tokens, costUsd }: Usage): string {
-  return usageText({ tokens: tokens ?? 0, costUsd: costUsd ?? 0, unknown: 0 }) === "nothing"
-    ? "unknown"
-    : [
-        tokens === null ? "tokens unknown" : `${tokens.toLocaleString("en-US")} tokens`,
-        ...(costUsd === null ? [] : [`${dollars(costUsd)} USD`]),
-      ].join(", ");
+  if (tokens === null && costUsd === null) return "unknown: the client did not say";
+  const parts = [tokens === null ? "tokens unknown" : tokensText(tokens)];
+  if (costUsd !== null) parts.push(`${dollars(costUsd)} USD`);
+  return parts.join(", ");
+}
+
+function tokensText(tokens: number): string {
+  return `${String(tokens).replace(/\B(?=(\d{3})+$)/g, ",")} ${tokens === 1 ? "token" : "tokens"}`;
 }
 
 /** Two places, or as many as a small amount needs to be seen. */

@@ -1,7 +1,7 @@
 import type { AgentStep, OutputDeclaration, Template } from "../../core/workflow.ts";
 import { findAgent } from "../agents.ts";
-import { VIEWS } from "../names.ts";
 import { readStepLimits } from "../step-timing.ts";
+import { VIEWS } from "../views.ts";
 import type { StepContext, StepReader } from "./reader.ts";
 
 /** What an agent's answer must and may say where it decides. */

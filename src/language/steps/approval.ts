@@ -1,4 +1,4 @@
-import { VIEWS } from "../names.ts";
+import { VIEWS } from "../views.ts";
 import type { StepReader } from "./reader.ts";
 
 /** A step that shows a message and waits for a person's decision. */

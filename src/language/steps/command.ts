@@ -1,7 +1,7 @@
 import { DEFAULT_SHELL, readShell } from "../environment.ts";
-import { VIEWS } from "../names.ts";
 import { buildScript } from "../script.ts";
 import { readStepLimits } from "../step-timing.ts";
+import { VIEWS } from "../views.ts";
 import type { StepReader } from "./reader.ts";
 
 /** A step that runs a shell script. */

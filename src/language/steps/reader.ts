@@ -1,9 +1,10 @@
 import type { OutputDeclaration, Step, StepCommon } from "../../core/workflow.ts";
 import type { Agents } from "../agents.ts";
-import type { Names, StepPlace } from "../names.ts";
+import type { Names } from "../names.ts";
 import type { MapNode } from "../node.ts";
 import type { PromptFiles } from "../prompt-file.ts";
 import type { Reader } from "../read.ts";
+import type { StepPlace } from "../views.ts";
 
 /** What a step's own keys are read with. */
 export interface StepContext {

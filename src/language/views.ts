@@ -1,0 +1,72 @@
+/** What the names in a text may refer to, by where the text stands. */
+export interface View {
+  /** Index of the step the text belongs to; absent at the top of the workflow. */
+  readonly step?: number;
+  readonly roots: readonly ("inputs" | "steps" | "workflow" | "env" | "state")[];
+  /** The names under `workflow`. */
+  readonly workflow: readonly string[];
+  /** Keys with a file, for `workflow.output_paths`. */
+  readonly outputFiles?: readonly string[];
+  /** Why there are no others, and what to do. */
+  readonly hint?: string;
+  /** What the text is, if no secret may be named in it: people or models would see it, or a record would hold it. */
+  readonly noSecrets?: string;
+}
+
+/** The step that a text belongs to. */
+export interface StepPlace {
+  readonly index: number;
+  readonly isFinally: boolean;
+  /** Keys with a file. */
+  readonly outputFiles: readonly string[];
+}
+
+const RUN_NAMES = ["run_id", "run_dir", "run_workspace"];
+const STEP_NAMES = ["step_id", "attempt", "output_paths", "output_paths_json", "output_schema_json"];
+
+/** Of a run that is about to end: what its `finally` steps see. */
+export const END_NAMES = ["status", "reason"];
+
+function ofStep({ index, isFinally, outputFiles }: StepPlace, names = STEP_NAMES): View {
+  return {
+    step: index,
+    outputFiles,
+    roots: ["inputs", "steps", "workflow"],
+    workflow: [...RUN_NAMES, ...names, ...(isFinally ? END_NAMES : [])],
+  };
+}
+
+export const VIEWS = {
+  step: (place: StepPlace): View => ofStep(place),
+  cwd: (place: StepPlace): View => ({ ...ofStep(place), noSecrets: "`cwd`" }),
+  when: (place: StepPlace): View => ({
+    ...ofStep(place, ["step_id"]),
+    roots: ["inputs", "steps", "workflow", "env"],
+    noSecrets: "`when`",
+  }),
+  prompt: (place: StepPlace): View => ({
+    ...ofStep(place),
+    roots: ["inputs", "steps", "workflow", "state"],
+    noSecrets: "a prompt",
+  }),
+  message: (place: StepPlace): View => ({
+    ...ofStep(place, ["step_id", "attempt"]),
+    noSecrets: "the message of an approval",
+  }),
+  outputPath: {
+    roots: ["workflow"],
+    workflow: ["run_id", "step_id", "attempt"],
+    hint: "a path may use workflow.run_id, workflow.step_id and workflow.attempt",
+    noSecrets: "the path of an output",
+  } as View,
+  workflowEnv: {
+    roots: ["inputs", "workflow"],
+    workflow: [...RUN_NAMES, "step_id", "attempt"],
+    hint: "put what depends on a step in the `env` of the step that needs it",
+  } as View,
+  workflowOutput: {
+    roots: ["inputs", "steps", "workflow"],
+    workflow: RUN_NAMES,
+    noSecrets: "the outputs of a run",
+  } as View,
+} as const;
