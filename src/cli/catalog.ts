@@ -31,6 +31,18 @@ export const CATALOG: readonly { readonly group: string; readonly commands: read
         load: () => import("./commands/next.ts"),
       },
       {
+        name: "approve",
+        usage: "approve RUN [STEP]",
+        describe: "let a run pass the gate at which it waits",
+        load: () => import("./commands/approve.ts"),
+      },
+      {
+        name: "reject",
+        usage: "reject RUN [STEP]",
+        describe: "send it back from there, with a comment",
+        load: () => import("./commands/reject.ts"),
+      },
+      {
         name: "cancel",
         usage: "cancel RUN",
         describe: "stop a run's steps and end it as canceled",

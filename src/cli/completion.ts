@@ -31,7 +31,7 @@ function withAllCommands(parser: ReturnType<typeof yargs>): ReturnType<typeof ya
     (current: string, argv: object, fallback: () => void, done: (found: string[]) => void) => {
       const [, name, ...rest] = words(argv);
       const entry = ENTRIES.find((each) => each.name === name);
-      const wantsRun = entry?.usage.includes(" RUN") === true && rest.length <= 1;
+      const wantsRun = / \[?RUN\b/.test(entry?.usage ?? "") && rest.length <= 1;
       if (!wantsRun || current.startsWith("-")) return fallback();
       done(runIds(current));
     },

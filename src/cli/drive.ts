@@ -18,6 +18,8 @@ export interface Driving {
   readonly exitCode?: (outcome: Outcome) => number;
   /** What is printed with `--json`; absent: the outcome. */
   readonly toJson?: (outcome: Outcome, name: string, gates: readonly OpenGate[]) => object;
+  /** Takes the document that `--json` prints, for a command that drives several runs; absent: it is printed. */
+  readonly tell?: (document: object) => void;
   /** The engine stays while a gate is open: how to decide is told then, and not at the end. */
   readonly wait?: boolean;
 }
@@ -52,9 +54,10 @@ export async function driveAndTell(
   const exitCode = (driving.exitCode ?? exitCodeOf)(outcome);
   const name = nameOf(outcome.runDir, driving.runsDir);
   const gates = openGates(outcome.runDir, outcome.record);
-  if (driving.json)
-    printJson(driving.toJson?.(outcome, name, gates) ?? outcomeJson(outcome, exitCode, name, gates));
-  else tellOutcome(outcome, name, told.moved(), gates);
+  if (driving.json) {
+    const document = driving.toJson?.(outcome, name, gates) ?? outcomeJson(outcome, exitCode, name, gates);
+    (driving.tell ?? printJson)(document);
+  } else tellOutcome(outcome, name, told.moved(), gates);
   return exitCode;
 }
 

@@ -74,7 +74,7 @@ function feedbackPart({ state, places, node }: PromptContext, paths: readonly Te
   const gate = nodeAt(state, node.sentBackBy);
   const { id } = gate.step;
   const shown = new Set([`state.${id}_feedback`, `steps.${id}.outputs.feedback`]);
-  if (false) return null;
+  if (paths.some(({ segments }) => shown.has(segments.join(".")))) return null;
   const feedback = textOf(textMembers(gate.produced, places.runDir).feedback ?? null).trim();
   return `# Feedback of ${id}\n\nThe result before this was rejected${feedback === "" ? ", with no reason given." : `:\n\n${feedback}`}`;
 }

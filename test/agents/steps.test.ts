@@ -221,6 +221,19 @@ test("a retry is told what was wrong, and so is what takes the place of one that
   assert.doesNotMatch(rig.prompt("plan"), /What was wrong/);
 });
 
+test("a step that is entered again is not told of a failure from before that", (t) => {
+  const rig = new Rig(
+    t,
+    LOOP.replace("    prompt: Plan.", "    prompt: Plan.\n    allow_failure: true\n    retry: { max: 0 }"),
+  );
+  rig.ran("plan", { status: "failed", error: { code: "AGENT_SERVER", message: "no" } });
+  rig.ran("review", { decision: "reject", outputs: { feedback: { value: "No." } } }).story.settle();
+  assert.equal(
+    rig.prompt("plan"),
+    "Plan.\n\n# Feedback of review\n\nThe result before this was rejected:\n\nNo.\n",
+  );
+});
+
 test("a secret reaches the environment, and neither prompt nor context", (t) => {
   const rig = new Rig(
     t,

@@ -152,6 +152,12 @@ describe("the masking process", () => {
     kill([pids[0] as number]);
   });
 
+  test("hears for a moment what others still print when the step has ended", async (t) => {
+    const run = step(t, "(for i in 1 2 3 4 5 6 7 8 9; do sleep 0.01; echo $i; done) & exit 0");
+    assert.equal(await run.ended, 0);
+    assert.match(run.stdout(), /^1\n2\n/);
+  });
+
   test("what the step wrote last is all there, however much it was", async (t) => {
     const run = step(t, `head -c 3000000 /dev/zero | tr '\\0' x; echo "$SECRET"`);
     assert.equal(await run.ended, 0);

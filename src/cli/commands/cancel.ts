@@ -1,20 +1,21 @@
-import { userInfo } from "node:os";
-import { setTimeout as wait } from "node:timers/promises";
 import { ExitCode, WfError } from "../../core/problem.ts";
-import { JournalTail } from "../../review/follow.ts";
+import type { ResumeRequest } from "../../engine/api.ts";
 import { liveness } from "../../review/liveness.ts";
 import { viewRun } from "../../review/view.ts";
 import { writeCancelRequest } from "../../store/requests.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir, nameOf } from "../find-run.ts";
+import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
 import { print, printJson } from "../output.ts";
+import { cookieOf } from "../own-run.ts";
 import { type CancelResult, cancelJson, cancelText } from "../render/cancel.ts";
+import { waitUntilTaken } from "../request.ts";
 import { runToDrive } from "../run-to-drive.ts";
+import { whoAsks } from "../who.ts";
 
 /** A live engine looks at least once a second. */
 const TAKEN_WITHIN_MS = 10_000;
-const LOOK_EVERY_MS = 50;
 
 export const command: Command = {
   usage: "cancel RUN",
@@ -23,6 +24,7 @@ export const command: Command = {
   positionals: { RUN: RUN_POSITIONAL },
   options: {
     reason: { kind: "value", value: "T", describe: "why, for the record" },
+    secret: { ...SECRET_OPTION, describe: `if finally steps have to run: ${SECRET_OPTION.describe}` },
     "runs-dir": RUNS_DIR_OPTION,
     json: JSON_OPTION,
   },
@@ -34,7 +36,11 @@ export const command: Command = {
     const runsDir = findRunsDir(args.text("runs-dir"));
     const runDir = runToDrive(args.required("RUN"), runsDir);
     const view = await viewRun(runDir);
-    if (view.kind === "current") refuseIfOver(view.record.status, view.record.runId);
+    if (view.kind === "current") {
+      refuseIfOver(view.record.status, view.record.runId);
+      refuseOwn(view.record.runId);
+    }
+    const secrets = givenSecrets(args);
     const file = writeCancelRequest(runDir, { reason: args.text("reason") ?? "", by: whoAsks() });
     const json = args.flag("json");
     const tell = (result: CancelResult) => {
@@ -45,11 +51,11 @@ export const command: Command = {
     };
     for (let tries = 0; ; tries += 1) {
       if (liveness(runDir).state !== "nobody") {
-        const result = await waitUntilTaken(runDir, file);
+        const result = await waitUntilTaken(runDir, file, TAKEN_WITHIN_MS);
         if (result !== null) return tell(result);
       }
       try {
-        return await endIt(runDir, runsDir, json, file);
+        return await endIt({ runDir, ...secrets }, runsDir, json, file);
       } catch (error) {
         // Between the look and the claim somebody else began to drive it.
         const raced = error instanceof WfError && error.code === "RUN_LOCKED" && tries < 3;
@@ -68,25 +74,19 @@ function refuseIfOver(status: string, runId: string): void {
   });
 }
 
-/** The engine that drives the run takes the request; null if it went away before it did. */
-async function waitUntilTaken(runDir: string, file: string): Promise<CancelResult | null> {
-  const journal = new JournalTail(runDir);
-  const until = performance.now() + TAKEN_WITHIN_MS;
-  for (;;) {
-    const driver = liveness(runDir);
-    for (const line of journal.read()) {
-      if (line.event === "request_taken" && line.file === file) return { kind: "taken", driver };
-      if (line.event === "request_refused" && line.file === file)
-        return { kind: "refused", because: line.because };
-    }
-    if (driver.state === "nobody") return null;
-    if (performance.now() > until) return { kind: "left", driver, file };
-    await wait(LOOK_EVERY_MS);
-  }
+/** A step ends its run by failing, not by a request that looks like a person's. */
+function refuseOwn(runId: string): void {
+  if (cookieOf(runId) === null) return;
+  throw new WfError({
+    code: "OWN_GATE",
+    message: `this is a process of a step of run ${runId}: it can not cancel its own run`,
+    hint: "a step that fails ends the run; a person cancels it from another shell",
+  });
 }
 
 /** Nobody drives the run: this process does, takes the request and ends the run. */
-async function endIt(runDir: string, runsDir: string, json: boolean, file: string): Promise<number> {
+async function endIt(request: ResumeRequest, runsDir: string, json: boolean, file: string): Promise<number> {
+  const { runDir } = request;
   const { resume } = await import("../../engine/resume.ts");
   return await driveAndTell(
     {
@@ -96,15 +96,6 @@ async function endIt(runDir: string, runsDir: string, json: boolean, file: strin
       exitCode: ({ record }) => (record.status === "canceled" ? ExitCode.ok : ExitCode.failed),
       toJson: ({ record }, name) => cancelJson(name, runDir, file, { kind: "ended", status: record.status }),
     },
-    (observer) => resume({ runDir, observer }),
+    (observer) => resume({ ...request, observer }),
   );
-}
-
-function whoAsks(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A container may run under an id that has no name.
-    return `uid ${process.getuid?.() ?? "unknown"}`;
-  }
 }

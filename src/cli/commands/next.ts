@@ -3,6 +3,7 @@ import type { Outcome } from "../../engine/api.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell, exitCodeOf } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
+import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
 import { runToDrive } from "../run-to-drive.ts";
 
 export const command: Command = {
@@ -11,6 +12,7 @@ export const command: Command = {
     "Does exactly one attempt of the first step that is due, then pauses the run: a debugger's single step.",
   positionals: { RUN: RUN_POSITIONAL },
   options: {
+    secret: SECRET_OPTION,
     project: {
       kind: "value",
       value: "D",
@@ -27,10 +29,11 @@ export const command: Command = {
     const runsDir = findRunsDir(args.text("runs-dir"));
     const runDir = runToDrive(args.required("RUN"), runsDir);
     const project = args.text("project");
+    const secrets = givenSecrets(args);
     const { executeNext } = await import("../../engine/resume.ts");
     const driving = { json: args.flag("json"), runsDir, runDir, exitCode: exitCodeOfNext };
     return await driveAndTell(driving, (observer) =>
-      executeNext({ runDir, observer, ...(project !== undefined && { project }) }),
+      executeNext({ runDir, observer, ...secrets, ...(project !== undefined && { project }) }),
     );
   },
 };

@@ -4,6 +4,7 @@ import { type Args, type Command, JSON_OPTION, RUNS_DIR_OPTION } from "../comman
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
 import { argumentInputs, fileInputs } from "../given-inputs.ts";
+import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
 import { print, printJson } from "../output.ts";
 import { planText } from "../render/plan.ts";
 
@@ -23,6 +24,7 @@ export const command: Command = {
       value: "F",
       describe: "inputs from a JSON or YAML file; --input goes before it",
     },
+    secret: SECRET_OPTION,
     "run-id": {
       kind: "value",
       value: "ID",
@@ -31,6 +33,10 @@ export const command: Command = {
     "runs-dir": RUNS_DIR_OPTION,
     "max-parallel": { kind: "value", value: "N", describe: "at most so many steps at once" },
     "keep-going": { kind: "flag", describe: "after a failure run what does not depend on it" },
+    wait: {
+      kind: "flag",
+      describe: "stay at an approval, and until a client's limit ends, instead of leaving the run waiting",
+    },
     until: { kind: "value", value: "STEP", describe: "pause after this step (exit code 3)" },
     durability: {
       kind: "value",
@@ -48,6 +54,7 @@ export const command: Command = {
   examples: [
     ["wf run release.yaml --input version=1.4.0", "run it with one input"],
     ["wf run release.yaml --input notes=@CHANGES.md --dry-run", "what would run"],
+    ["wf run release.yaml --wait --secret npm_token=@token.txt", "stay until a person has decided"],
     ["wf run flows.yaml nightly --until build", "one workflow of several, as far as build"],
   ],
   async run(args: Args): Promise<number> {
@@ -60,7 +67,11 @@ export const command: Command = {
       return ExitCode.ok;
     }
     const { start } = await import("../../engine/start.ts");
-    const driving = { json: args.flag("json"), runsDir: findRunsDir(args.text("runs-dir")) };
+    const driving = {
+      json: args.flag("json"),
+      runsDir: findRunsDir(args.text("runs-dir")),
+      wait: args.flag("wait"),
+    };
     return await driveAndTell(driving, (observer) => start({ ...request, observer }));
   },
 };
@@ -82,6 +93,8 @@ async function requestFrom(args: Args): Promise<StartRequest> {
     ...(maxParallel !== undefined && { maxParallel }),
     ...(until !== undefined && { until }),
     ...(args.flag("keep-going") && { keepGoing: true }),
+    ...(args.flag("wait") && { wait: true }),
+    ...givenSecrets(args),
     ...(durability !== undefined && { durability: durability as "power" | "process" }),
   };
 }

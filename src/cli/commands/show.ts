@@ -1,14 +1,19 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { AttemptRecord, JournalLine, Usage } from "../../core/event.ts";
 import { ExitCode, WfError } from "../../core/problem.ts";
 import { viewAttempt } from "../../review/attempt-view.ts";
 import { type CurrentView, type LegacyView, linesOf, viewRun } from "../../review/view.ts";
+import { readAgentRecord } from "../../steps/agent-record.ts";
+import { readGate } from "../../steps/approval.ts";
 import { errnoOf, ioError } from "../../store/io-error.ts";
 import { ATTEMPT_FILES, attemptDir } from "../../store/layout.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
-import { findRun, findRunsDir } from "../find-run.ts";
+import { decisionsOf } from "../decisions.ts";
+import { findRun, findRunsDir, nameOf } from "../find-run.ts";
+import { openGates } from "../gates.ts";
 import { print, printJson } from "../output.ts";
-import { attemptJson, attemptText } from "../render/attempt.ts";
+import { type AttemptDetails, attemptJson, attemptText } from "../render/attempt.ts";
 import { legacyStatusJson, legacyText } from "../render/legacy.ts";
 import { attemptsOf, type NamedAttempt, parseStepName } from "../step-name.ts";
 
@@ -23,21 +28,24 @@ export const command: Command = {
     ["wf show latest build/1", "the first one"],
   ],
   async run(args: Args): Promise<number> {
-    const { path } = findRun(args.required("RUN"), findRunsDir(args.text("runs-dir")));
+    const runsDir = findRunsDir(args.text("runs-dir"));
+    const { path } = findRun(args.required("RUN"), runsDir);
     const name = parseStepName(args.required("STEP"));
     const view = await viewRun(path);
     if (view.kind === "legacy") return showLegacy(view, name, args.flag("json"));
-    return showAttempt(view, name, args.flag("json"));
+    return showAttempt(view, name, runsDir, args.flag("json"));
   },
 };
 
-function showAttempt(view: CurrentView, name: NamedAttempt, json: boolean): number {
+function showAttempt(view: CurrentView, name: NamedAttempt, runsDir: string, json: boolean): number {
   const attempts = attemptsOf(view.record, name);
   const attempt = name.attempt ?? attempts;
-  const found = attempt === 0 ? null : viewAttempt(linesOf(view), name.step, attempt);
+  const lines = linesOf(view);
+  const found = attempt === 0 ? null : viewAttempt(lines, name.step, attempt);
   if (found === null) throw notTried(view, name.step);
   const dir = attemptDir(view.runDir, name.step, attempt);
-  const { gates, made, usage } = aboutIt(view, name.step, attempt);
+  const isIt = (each: { readonly step: string; readonly attempt: number }) =>
+    each.step === name.step && each.attempt === attempt;
   const details: AttemptDetails = {
     runDir: view.runDir,
     view: found,
@@ -46,9 +54,9 @@ function showAttempt(view: CurrentView, name: NamedAttempt, json: boolean): numb
     prompt: readIfThere(join(dir, ATTEMPT_FILES.prompt)),
     agent: readAgentRecord(dir),
     gate: readGate(dir),
-    open: gates,
-    decision: made,
-    usage,
+    decision: decisionsOf(lines).find(isIt) ?? null,
+    usage: lines.flatMap(usageOf(isIt))[0] ?? null,
+    asks: openGates(view.runDir, view.record).find(isIt) ?? null,
     name: nameOf(view.runDir, runsDir),
     interrupted: view.interrupted,
   };
@@ -85,8 +93,13 @@ function notTried(view: CurrentView, step: string): WfError {
   return new WfError({ code: "STEP_NOT_FOUND", message: `${step} has had no attempt`, hint: why });
 }
 
-function readScript(runDir: string, step: string, attempt: number): string | null {
-  const path = join(attemptDir(runDir, step, attempt), ATTEMPT_FILES.script);
+/** What an agent said it used in the attempt. */
+function usageOf(isIt: (record: AttemptRecord) => boolean): (line: JournalLine) => Usage[] {
+  return (line) =>
+    line.event === "attempt_ended" && isIt(line.record) && line.volatile.usage ? [line.volatile.usage] : [];
+}
+
+function readIfThere(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {

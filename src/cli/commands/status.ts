@@ -74,7 +74,7 @@ async function moreThanTheRecord(view: CurrentView): Promise<Pick<StatusOptions,
 async function workflowOf({ runDir, record, folded }: CurrentView): Promise<Workflow | null> {
   try {
     if (folded) return folded.state.workflow;
-    const isNeeded = needsDefinition(record) || readDefinition(runDir).includes("finally");
+    const isNeeded = needsDefinition(record) || Buffer.from(readDefinition(runDir)).includes("finally");
     return isNeeded ? await definitionOf(runDir, record.workflow.id) : null;
   } catch {
     // A run whose copy of the definition is gone can still be read.

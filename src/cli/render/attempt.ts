@@ -1,14 +1,21 @@
 import { join } from "node:path";
-import type { AttemptRecord, OutputValue } from "../../core/event.ts";
+import type { AttemptRecord, OutputValue, Usage } from "../../core/event.ts";
+import type { JsonObject } from "../../core/json.ts";
 import type { AttemptView } from "../../review/attempt-view.ts";
+import type { GateRecord } from "../../steps/approval.ts";
 import { ATTEMPT_FILES, attemptPath } from "../../store/layout.ts";
+import type { MadeDecision } from "../decisions.ts";
 import { displayPath } from "../find-run.ts";
+import type { OpenGate } from "../gates.ts";
+import { decisionText } from "./decisions.ts";
 import { outcome } from "./event.ts";
+import { gateLines, shownLines } from "./gate.ts";
 import { shortValue } from "./inputs.ts";
 import { lastLines } from "./log.ts";
 import { field } from "./status.ts";
 import { colors } from "./style.ts";
 import { between, bytes, indent, localTime, neutralize, oneLine } from "./text.ts";
+import { attemptUsageText } from "./usage.ts";
 
 const LOG_LINES = 10;
 
@@ -19,11 +26,22 @@ export interface AttemptDetails {
   readonly attempts: number;
   /** What ran; null if it never got that far. */
   readonly script: string | null;
+  /** What an agent was asked. */
+  readonly prompt: string | null;
+  /** `agent.json`, as it stands there. */
+  readonly agent: JsonObject | null;
+  readonly gate: GateRecord | null;
+  readonly decision: MadeDecision | null;
+  readonly usage: Usage | null;
+  /** The gate, while it is open. */
+  readonly asks: OpenGate | null;
+  /** What the run is called in the commands that are printed. */
+  readonly name: string;
   readonly interrupted: boolean;
 }
 
 export function attemptText(details: AttemptDetails): string {
-  const { runDir, view, attempts, script } = details;
+  const { runDir, view, attempts, script, prompt, agent, usage } = details;
   const folder = attemptPath(view.step, view.attempt);
   const because = view.because === null ? "" : `: ${oneLine(view.because)}`;
   const lines = [
@@ -34,13 +52,22 @@ export function attemptText(details: AttemptDetails): string {
     field("started", localTime(view.startedAt)),
     field("ended", view.endedAt === null ? "not yet" : localTime(view.endedAt)),
   ];
+  if (details.decision !== null) lines.push(...decidedLines(details.decision));
+  if (agent !== null) lines.push(...agentLines(agent));
+  if (usage !== null) lines.push(field("used", attemptUsageText(usage)));
   if (view.record?.exitCode !== undefined) lines.push(field("exit", String(view.record.exitCode)));
   if (view.record?.signal !== undefined) lines.push(field("signal", `${view.record.signal}, sent by wf`));
   if (view.adopted) lines.push(field("adopted", "it outlived its engine, and a later one took its result"));
   lines.push(field("then", view.next === null ? "not decided yet" : oneLine(view.next)));
   lines.push(field("folder", displayPath(join(runDir, folder))));
   lines.push(...errorLines(view.record), ...outputLines(view.record));
-  if (script !== null) lines.push("", `${ATTEMPT_FILES.script}:`, indent(neutralize(script.trimEnd()), "  "));
+  lines.push(...gateText(details));
+  for (const [file, text] of [
+    [ATTEMPT_FILES.script, script],
+    [ATTEMPT_FILES.prompt, prompt],
+  ]) {
+    if (text !== null) lines.push("", `${file}:`, indent(neutralize((text as string).trimEnd()), "  "));
+  }
   for (const stream of ["stdout", "stderr"] as const) {
     const last = lastLines(join(runDir, folder, ATTEMPT_FILES[stream]), LOG_LINES);
     if (last.length === 0) continue;
@@ -51,10 +78,34 @@ export function attemptText(details: AttemptDetails): string {
   return lines.join("\n");
 }
 
-function statusText({ view, interrupted }: AttemptDetails): string {
+function statusText({ view, interrupted, asks }: AttemptDetails): string {
   if (view.record !== null) return outcome(view.record, between(view.startedAt, view.endedAt));
+  if (asks !== null) return "waits for a decision";
   if (interrupted) return "cut off: nobody drives the run; wf resume settles how it ended";
   return `running${view.pid === null ? "" : `, process ${view.pid}`}`;
+}
+
+function decidedLines(made: MadeDecision): string[] {
+  const lines = [field("decision", `${decisionText(made)}, ${localTime(made.at)}`)];
+  if (made.comment !== "") lines.push(field("comment", oneLine(made.comment)));
+  return lines;
+}
+
+/** Whatever of it is there: the step itself may have written into its folder. */
+function agentLines({ provider, model, permissions, denied, failure }: JsonObject): string[] {
+  const named = typeof model === "string" ? `, model ${model}` : ", the client's default model";
+  const allowed = typeof permissions === "string" ? `, permissions ${permissions}` : "";
+  const lines = [field("agent", oneLine(`${String(provider)}${named}${allowed}`))];
+  if (Array.isArray(denied) && denied.length > 0) lines.push(field("denied", oneLine(denied.join(", "))));
+  if (typeof failure === "string") lines.push(field("failure", oneLine(failure)));
+  return lines;
+}
+
+/** What was shown; while it is open, how to decide as well. */
+function gateText({ gate, asks, runDir, name, view: { step, attempt } }: AttemptDetails): string[] {
+  if (asks !== null) return ["", ...gateLines(asks, runDir, name)];
+  if (gate === null) return [];
+  return ["", `${ATTEMPT_FILES.gate}:`, ...shownLines({ step, attempt, gate, decided: null }, runDir)];
 }
 
 function errorLines(record: AttemptRecord | null): string[] {
@@ -88,13 +139,20 @@ export function attemptJson(runId: string, details: AttemptDetails): object {
     attempts: details.attempts,
     cause: view.cause,
     because: view.because,
-    status: view.record?.status ?? (details.interrupted ? "interrupted" : "running"),
+    status:
+      view.record?.status ??
+      (details.asks !== null ? "waiting" : details.interrupted ? "interrupted" : "running"),
     startedAt: view.startedAt,
     endedAt: view.endedAt,
     adopted: view.adopted,
     record: view.record,
     next: view.next,
     script: details.script,
+    prompt: details.prompt,
+    agent: details.agent,
+    usage: details.usage,
+    gate: details.gate,
+    decision: details.decision,
     folder,
     logs: {
       stdout: { file: `${folder}/${ATTEMPT_FILES.stdout}`, bytes: view.logs?.stdoutBytes ?? null },

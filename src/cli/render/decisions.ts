@@ -8,7 +8,10 @@ const LISTED = 20;
 export function decisionLines(made: readonly MadeDecision[]): string[] {
   const rows = made
     .slice(-LISTED)
-    .map((each) => [`  ${each.step}/${each.attempt}`, `${decisionText(each)}, ${localTime(each.at)}${said(each)}`]);
+    .map((each) => [
+      `  ${each.step}/${each.attempt}`,
+      `${decisionText(each)}, ${localTime(each.at)}${said(each)}`,
+    ]);
   const more = made.length > LISTED ? [`  and ${made.length - LISTED} before these`] : [];
   return ["decisions:", ...more, ...table(rows)];
 }

@@ -32,7 +32,7 @@ export function tell(
       return { text: ENGINE[line.how] + (line.from === undefined ? "" : ` from ${line.from}`) };
     case "attempt_started": {
       const text = asks === undefined ? "started" : `${paintStatus("waiting", "waits")} for a decision`;
-      const message = asks === undefined ? "" : `: ${oneLine(asks)}`;
+      const message = asks === undefined ? "" : `: ${oneLine(asks.trimEnd())}`;
       return { where: `${line.step}/${line.attempt}`, text: `${text}${CAUSE[line.cause]}${message}` };
     }
     case "attempt_adopted":
@@ -65,7 +65,9 @@ export function tell(
       return { where: `${line.step}/${line.attempt}`, text: `${oneLine(line.because)}; again in ${wait}` };
     }
     case "run_waiting":
-      return { text: `${paintStatus("waiting")}: ${oneLine(line.reason.message)}${until(line.volatile?.until)}` };
+      return {
+        text: `${paintStatus("waiting")}: ${oneLine(line.reason.message)}${until(line.volatile?.until)}`,
+      };
     case "request_taken":
       // What was decided, and by whom, the next line says.
       if (line.request === "decide") return null;

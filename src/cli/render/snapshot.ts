@@ -118,7 +118,7 @@ export function progressText(snapshot: ProgressSnapshot, legacy: boolean): strin
 
 function pendingLines({ step, message, artifacts, commands }: GateJson): string[] {
   return [
-    field("asks", `${step}: ${oneLine(message ?? "gate.json can not be read")}`),
+    field("asks", `${step}: ${oneLine((message ?? "gate.json can not be read").trimEnd())}`),
     ...artifacts.map(({ path }) => field("shown", oneLine(displayPath(path)))),
     field("approve", commands.approve),
     field("reject", commands.reject),

@@ -88,7 +88,8 @@ function whatToDo(view: CurrentView, { name, gates }: StatusOptions): string[] {
   const { reason, status } = view.record;
   const run = shellWord(name);
   const lines: string[] = [];
-  if (reason?.hint !== undefined && gates.length === 0) lines.push(indent(`hint:    ${oneLine(reason.hint)}`, ""));
+  if (reason?.hint !== undefined && gates.length === 0)
+    lines.push(indent(`hint:    ${oneLine(reason.hint)}`, ""));
   if (status === "failed" && reason?.step !== undefined)
     lines.push(`logs:    wf logs ${run} ${shellWord(reason.step)}`);
   const resume = resumeCommand(view, name);

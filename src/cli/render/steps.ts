@@ -18,11 +18,7 @@ export function needsDefinition(record: RunRecord): boolean {
   return Object.values(record.steps).some((step) => step.attempts > 1 || step.status === "retrying");
 }
 
-export function stepTable(
-  record: RunRecord,
-  interrupted: boolean,
-  { allowed, atEnd }: StepFacts,
-): string[] {
+export function stepTable(record: RunRecord, interrupted: boolean, { allowed, atEnd }: StepFacts): string[] {
   const rows: (readonly [string, string])[] = [];
   const statuses: string[] = [];
   const blocked = isBlocked(record);

@@ -81,7 +81,8 @@ export function endText(outcome: Outcome, name: string, gates: readonly OpenGate
   if (status === "failed" && reason?.step !== undefined) {
     lines.push(`  look:    wf show ${shellWord(name)} ${shellWord(reason.step)}`);
   }
-  if (waitingUntil !== undefined) lines.push(`  until:   ${localTime(waitingUntil)}; then wf resume --due goes on`);
+  if (waitingUntil !== undefined)
+    lines.push(`  until:   ${localTime(waitingUntil)}; then wf resume --due goes on`);
   for (const gate of gates) lines.push("", ...gateLines(gate, runDir, name));
   const resume = commandFor(status, reason, name);
   if (resume !== null && needsResume(reason?.code, gates)) {

@@ -1,0 +1,229 @@
+import type { Decision } from "../core/event.ts";
+import { ExitCode, WfError } from "../core/problem.ts";
+import type { ResumeRequest } from "../engine/api.ts";
+import { liveness } from "../review/liveness.ts";
+import { type CurrentView, viewRun } from "../review/view.ts";
+import { writeDecideRequest } from "../store/requests.ts";
+import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "./command.ts";
+import { driveAndTell, exitCodeOf } from "./drive.ts";
+import { findRunsDir, nameOf } from "./find-run.ts";
+import { type OpenGate, openGates } from "./gates.ts";
+import { givenSecrets, SECRET_OPTION } from "./given-secrets.ts";
+import { print, printDiagnostic, printJson } from "./output.ts";
+import { cookieOf } from "./own-run.ts";
+import { type Decided, type DecideResult, decideJson, decideText, gateText } from "./render/decide.ts";
+import { decideCommands, decidedText } from "./render/gate.ts";
+import { outcomeJson } from "./render/summary.ts";
+import { waitUntilTaken } from "./request.ts";
+import { runToDrive } from "./run-to-drive.ts";
+import { attemptsOf, parseStepName } from "./step-name.ts";
+import { whoAsks } from "./who.ts";
+
+/** A live engine looks at once, and whatever it misses within a second. */
+const TAKEN_WITHIN_MS = 3000;
+/** Of a comment as JSON: with the rest it has to fit into a request. */
+const MAX_COMMENT_BYTES = 60_000;
+
+/** What `wf approve` and `wf reject` have in common. */
+export const DECIDE: Pick<Command, "positionals" | "options"> = {
+  positionals: { RUN: RUN_POSITIONAL, STEP: "the gate; may be left out if only one waits" },
+  options: {
+    comment: { kind: "value", value: "T", describe: "what the workflow is told; a rejection needs it" },
+    resume: { kind: "flag", describe: "go on with the run at once, unless an engine drives it" },
+    secret: { ...SECRET_OPTION, describe: `with --resume: ${SECRET_OPTION.describe}` },
+    project: {
+      kind: "value",
+      value: "D",
+      describe: "with --resume: the project folder, where the recorded one is not there",
+    },
+    "runs-dir": RUNS_DIR_OPTION,
+    json: JSON_OPTION,
+  },
+};
+
+/** Decides an open gate by a request in `control/`; resolves to the exit code. */
+export async function decide(args: Args, decision: Decision): Promise<number> {
+  const comment = commentIn(args, decision);
+  const resuming = resumingIn(args);
+  const runsDir = findRunsDir(args.text("runs-dir"));
+  const runDir = runToDrive(args.required("RUN"), runsDir);
+  const name = nameOf(runDir, runsDir);
+  const view = await viewRun(runDir);
+  if (view.kind === "legacy") throw new Error("it can be driven");
+  const open = choose(view, args.text("STEP"), name);
+  const { step, attempt } = open;
+  const { digest, volatile } = open.gate;
+  const request = { step, attempt, decision, comment, nonce: volatile.nonce, digest, by: whoAsks() };
+  const cookie = cookieOf(view.record.runId);
+  if (cookie !== null) {
+    // The engine refuses it, and its journal tells of the attempt.
+    writeDecideRequest(runDir, { ...request, cookie });
+    throw ownGate(view.record.runId, step);
+  }
+  if (open.decided !== null) throw decidedAlready(open, name);
+  const file = writeDecideRequest(runDir, request);
+  const decided: Decided = { name, runDir, gate: open, request, file };
+  const json = args.flag("json");
+  if (!json) print(gateText(decided));
+  const result = await carryOut(decided, { resuming, runsDir, json });
+  if (typeof result === "number") return result;
+  if (json) printJson(decideJson(decided, result, null));
+  else print(decideText(decided, result));
+  return result.kind === "refused" ? ExitCode.usage : ExitCode.ok;
+}
+
+interface Carrying {
+  /** How to go on with the run; null: not by this command. */
+  readonly resuming: Omit<ResumeRequest, "runDir"> | null;
+  readonly runsDir: string;
+  readonly json: boolean;
+}
+
+/** What became of the request, or the exit code of the resume that took it. */
+async function carryOut(decided: Decided, carrying: Carrying): Promise<DecideResult | number> {
+  const { runDir, file } = decided;
+  for (let tries = 0; ; tries += 1) {
+    if (liveness(runDir).state !== "nobody") {
+      const answer = await waitUntilTaken(runDir, file, TAKEN_WITHIN_MS);
+      if (answer !== null) return answer;
+    }
+    if (carrying.resuming === null) return await leaveToResume(decided);
+    try {
+      return await resumeWith(decided, carrying.resuming, carrying);
+    } catch (error) {
+      // Between the look and the claim somebody else began to drive it.
+      const raced = error instanceof WfError && error.code === "RUN_LOCKED" && tries < 3;
+      if (!raced) throw error;
+    }
+  }
+}
+
+/** Nobody drives the run. Whoever wrote first of two who decided at once has the lower number, and is taken. */
+async function leaveToResume({ runDir, gate, file }: Decided): Promise<DecideResult> {
+  const view = await viewRun(runDir);
+  const open = view.kind === "legacy" ? [] : openGates(runDir, view.record);
+  const first = open.find(({ step, attempt }) => step === gate.step && attempt === gate.attempt)?.decided;
+  if (!first || first.file === file) return { kind: "later" };
+  return { kind: "refused", because: `somebody was faster: ${decidedText(first)}` };
+}
+
+async function resumeWith(
+  decided: Decided,
+  resuming: Omit<ResumeRequest, "runDir">,
+  { runsDir, json }: Carrying,
+): Promise<number> {
+  const { runDir, file } = decided;
+  const { resume } = await import("../engine/resume.ts");
+  let refused: string | null = null;
+  const driving = {
+    json,
+    runsDir,
+    runDir,
+    exitCode: (outcome: Parameters<typeof exitCodeOf>[0]) =>
+      refused === null ? exitCodeOf(outcome) : ExitCode.usage,
+    toJson: (
+      ...[outcome, name, gates]: Parameters<NonNullable<Parameters<typeof driveAndTell>[0]["toJson"]>>
+    ) =>
+      decideJson(
+        decided,
+        refused === null ? { kind: "resumed" } : { kind: "refused", because: refused },
+        outcomeJson(outcome, exitCodeOf(outcome), name, gates),
+      ),
+  };
+  const exitCode = await driveAndTell(driving, (observer) =>
+    resume({
+      ...resuming,
+      runDir,
+      observer: {
+        ...observer,
+        event(line, state) {
+          if (line.event === "request_refused" && line.file === file) refused = line.because;
+          observer.event?.(line, state);
+        },
+      },
+    }),
+  );
+  if (refused !== null && !json) printDiagnostic(decideText(decided, { kind: "refused", because: refused }));
+  return exitCode;
+}
+
+/** The gate that is meant. Raises NO_OPEN_GATE, STEP_NOT_FOUND, USAGE. */
+function choose(
+  { runDir, record }: CurrentView,
+  named: string | undefined,
+  run: string,
+): OpenGate & { readonly gate: NonNullable<OpenGate["gate"]> } {
+  const open = openGates(runDir, record);
+  const wanted = named === undefined ? undefined : parseStepName(named);
+  if (wanted !== undefined) attemptsOf(record, wanted);
+  const [found, ...others] = open.filter(
+    ({ step, attempt }) =>
+      wanted === undefined || (step === wanted.step && attempt === (wanted.attempt ?? attempt)),
+  );
+  if (found === undefined) {
+    const what = named === undefined ? `no gate of run ${run} waits` : `${named} does not wait`;
+    const waiting = open.map(({ step, attempt }) => `${step}/${attempt}`).join(", ");
+    throw new WfError({
+      code: "NO_OPEN_GATE",
+      message: `${what} for a decision${waiting === "" ? `: the run is ${record.status}` : ""}`,
+      hint: waiting === "" ? `look:  wf status ${run}` : `what waits: ${waiting}`,
+    });
+  }
+  if (others.length > 0) {
+    const commands = open.map(({ step }) => `  ${decideCommands(run, step).approve}`);
+    throw new WfError({
+      code: "USAGE",
+      message: `${open.length} gates of run ${run} wait for a decision`,
+      hint: ["name one of them:", ...commands].join("\n"),
+    });
+  }
+  if (found.gate === null) {
+    throw new WfError({
+      code: "NO_OPEN_GATE",
+      message: `what ${found.step} shows is not there yet: its engine was cut off, or has just begun`,
+      hint: `wf resume ${run} writes it`,
+    });
+  }
+  return { ...found, gate: found.gate };
+}
+
+function commentIn(args: Args, decision: Decision): string {
+  const comment = args.text("comment") ?? "";
+  if (decision === "reject" && comment.trim() === "") {
+    throw new WfError({
+      code: "USAGE",
+      message: "a rejection needs a comment: what has to change",
+      hint: "wf reject RUN [STEP] --comment '…'",
+    });
+  }
+  if (Buffer.byteLength(JSON.stringify(comment)) > MAX_COMMENT_BYTES) {
+    throw new WfError({ code: "USAGE", message: `the comment is longer than ${MAX_COMMENT_BYTES} bytes` });
+  }
+  return comment;
+}
+
+/** Null without `--resume`. Raises USAGE for what makes sense with it only. */
+function resumingIn(args: Args): Carrying["resuming"] {
+  const project = args.text("project");
+  if (args.flag("resume")) return { ...(project !== undefined && { project }), ...givenSecrets(args) };
+  const alone = ["secret", "project"].find((name) => args.list(name).length > 0);
+  if (alone !== undefined)
+    throw new WfError({ code: "USAGE", message: `--${alone} is of use with --resume only` });
+  return null;
+}
+
+function ownGate(runId: string, step: string): WfError {
+  return new WfError({
+    code: "OWN_GATE",
+    message: `this is a process of a step of run ${runId}: it can not decide ${step}`,
+    hint: "a person decides it from another shell; the journal tells of this attempt",
+  });
+}
+
+function decidedAlready({ step, attempt, decided }: OpenGate, run: string): WfError {
+  return new WfError({
+    code: "NO_OPEN_GATE",
+    message: `${step}/${attempt} is decided already: ${decided && decidedText(decided)}`,
+    hint: `go on:  wf resume ${run}`,
+  });
+}
