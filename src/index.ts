@@ -1,8 +1,16 @@
-export type { DriveOptions, GivenInput, Observer, Outcome, Plan, ResumeRequest, StartRequest } from "./engine/api.ts";
 export type { AttemptRecord, JournalLine, RunEvent, RunReason, RunStatus } from "./core/event.ts";
 export type { Problem, ProblemCode } from "./core/problem.ts";
 export { WfError } from "./core/problem.ts";
 export type { RunRecord } from "./core/record.ts";
+export type {
+  DriveOptions,
+  GivenInput,
+  Observer,
+  Outcome,
+  Plan,
+  ResumeRequest,
+  StartRequest,
+} from "./engine/api.ts";
 export { plan } from "./engine/plan.ts";
 export { executeNext, resume } from "./engine/resume.ts";
 export { start } from "./engine/start.ts";

@@ -39,16 +39,16 @@ function restOf(folder: string, place: string): string[] {
   ];
 }
 
-/** Patterns of the names that are not `name`, but for those that begin it, in printable ASCII. */
+/**
+ * Patterns of the names that are not `name`, but for those that begin it. Classes list what they match: clients read
+ * `[!…]` differently, and a range over capital letters as one over small letters, too.
+ */
 function othersThan(name: string): string[] {
-  const patterns: string[] = [];
-  for (let i = 0; i < name.length; i++) {
-    const code = name.charCodeAt(i);
-    const [before, after] = [String.fromCharCode(code - 1), String.fromCharCode(code + 1)];
-    if (!/[a-z]/.test(name.charAt(i))) return [...patterns, `${literal(name.slice(0, i))}[a-z]*`];
-    patterns.push(`${literal(name.slice(0, i))}[#-${before}${after}-~]*`);
-  }
-  return [...patterns, `${literal(name)}[#-~]*`];
+  const letters = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+  const others = [...name].map((letter, i) => {
+    return `${literal(name.slice(0, i))}[${letters.replace(letter.toLowerCase(), "")}]*`;
+  });
+  return [...others, `${literal(name)}[${letters}]*`];
 }
 
 function literal(path: string): string {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { listRequests, writeCancelRequest } from "../../src/store/requests.ts";
+import { listRequests, writeCancelRequest, writeDecideRequest } from "../../src/store/requests.ts";
 import { makeRun, tempDir } from "./helpers.ts";
 
 const asked = { reason: "not needed any more", by: "ann" };
@@ -58,4 +58,42 @@ test("what is no request is refused with why, and blocks nothing", (t) => {
     assert.ok("refusedBecause" in (found.get(`control/${name}`) ?? {}), name);
   }
   assert.equal(writeCancelRequest(runDir, asked), "control/cancel-10.json");
+});
+
+test("a decision has its own name, numbered per gate attempt, and is read back as it was", (t) => {
+  const dir = makeRun(tempDir(t)).runDir;
+  const decision = {
+    step: "sign_off",
+    attempt: 2,
+    decision: "reject",
+    comment: "too long",
+    nonce: "n",
+    digest: "d",
+    by: "me",
+  } as const;
+  assert.equal(writeDecideRequest(dir, decision), "control/decide-sign_off-2-1.json");
+  assert.equal(writeDecideRequest(dir, decision), "control/decide-sign_off-2-2.json");
+  const [first] = listRequests(dir);
+  assert.deepEqual(first, {
+    file: "control/decide-sign_off-2-1.json",
+    ok: { request: "decide", ...decision },
+  });
+});
+
+test("a rejection without a comment, or a decision that is none, is refused with why", (t) => {
+  const dir = makeRun(tempDir(t)).runDir;
+  const base = { request: "decide", step: "a", attempt: 1, nonce: "n", digest: "d", by: "me" };
+  const put = (n: number, more: object) =>
+    fs.writeFileSync(join(dir, `control/decide-a-1-${n}.json`), JSON.stringify({ ...base, ...more }));
+  put(1, { decision: "reject", comment: " " });
+  put(2, { decision: "maybe", comment: "x" });
+  put(3, { decision: "approve" });
+  const why = listRequests(dir).map((request) =>
+    "refusedBecause" in request ? request.refusedBecause : null,
+  );
+  assert.deepEqual(why, [
+    "a rejection needs a comment",
+    "it neither approves nor rejects",
+    'its "comment" is not a text',
+  ]);
 });

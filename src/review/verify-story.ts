@@ -1,0 +1,151 @@
+import { successor } from "../core/decide.ts";
+import type { AttemptCause, JournalLine } from "../core/event.ts";
+import { fold } from "../core/fold.ts";
+import { type RunRecord, toRecord } from "../core/record.ts";
+import { initialState, isFinally, isPassed, type RunState, type StepNode } from "../core/state.ts";
+import type { Workflow } from "../core/workflow.ts";
+import { RUN_FILES } from "../store/layout.ts";
+import type { Findings } from "./verify-rules.ts";
+
+const MAX_FINDINGS = 20;
+
+export interface Story {
+  readonly state: RunState;
+  /** How many lines could be folded: all, unless one can not follow. */
+  readonly folded: number;
+  /** What `run.json` is to say as of the line it names; null if it names none that was folded. */
+  readonly asOf: RunRecord | null;
+}
+
+/**
+ * Folds the journal line by line, and says of each whether it can follow.
+ *
+ * @param seq the line that `run.json` names, and the length of the journal that it says
+ */
+export function checkStory(
+  workflow: Workflow,
+  lines: readonly JournalLine[],
+  snapshot: { readonly seq: number; readonly journalBytes: number } | null,
+  findings: Findings,
+): Story {
+  const state = initialState(workflow);
+  let asOf: RunRecord | null = null;
+  let told = 0;
+  const tell = (line: JournalLine, what: string) => {
+    told += 1;
+    if (told <= MAX_FINDINGS)
+      findings.damage("journal-story", RUN_FILES.journal, `${line.event}: ${what}`, { line: line.seq });
+  };
+  for (const line of lines) {
+    const why = whyNot(state, line);
+    if (why !== null) tell(line, why);
+    try {
+      fold(state, line);
+    } catch (error) {
+      if (why === null) tell(line, (error as Error).message);
+      return { state, folded: line.seq - 1, asOf };
+    }
+    if (line.seq === snapshot?.seq) asOf = toRecord(state, snapshot.journalBytes);
+  }
+  return { state, folded: lines.length, asOf };
+}
+
+/** Why a line can not follow; null if it can. What `fold` itself refuses is left to it. */
+function whyNot(state: RunState, line: JournalLine): string | null {
+  switch (line.event) {
+    case "run_created":
+      return line.seq === 1 ? null : "the run had been created already";
+    case "attempt_started":
+      return whyNotStarted(state, line);
+    case "attempt_ended":
+      return whyNotEnded(state, line);
+    case "attempt_adopted":
+    case "attempt_stopping":
+    case "decision":
+      return whyNotOpen(state, line.step, line.attempt, line.event === "decision" ? "waiting" : "running");
+    case "security":
+      return find(state, line.step, (node) =>
+        line.attempt <= node.attempts + 1 ? null : `${line.step} has had ${node.attempts} attempts`,
+      );
+    case "step_skipped":
+      return find(state, line.step, (node) => whyNotDue(state, node));
+    case "retry_scheduled":
+      return find(state, line.step, ({ state: at }) =>
+        at.status === "retrying" && at.attempt === line.attempt
+          ? null
+          : `attempt ${line.attempt} of ${line.step} is not to be tried again`,
+      );
+    case "transition":
+      return find(state, line.from, (node) => whyNotFrom(state, node, line));
+    case "run_ended":
+      return state.running.size === 0 || line.status !== "succeeded" ? null : "steps still ran";
+    default:
+      return null;
+  }
+}
+
+type Started = JournalLine & { readonly event: "attempt_started" };
+type Ended = JournalLine & { readonly event: "attempt_ended" };
+type Transition = JournalLine & { readonly event: "transition" };
+
+function whyNotStarted(state: RunState, { step, attempt, cause }: Started): string | null {
+  return find(state, step, (node) => {
+    if (state.status !== "running") return `the run is ${state.status}`;
+    if (attempt !== node.attempts + 1)
+      return `it is attempt ${attempt} of ${step} where ${node.attempts + 1} is due`;
+    const due = whyNotDue(state, node);
+    if (due !== null) return due;
+    const expected: AttemptCause = node.state.status === "pending" ? node.state.cause : "retry";
+    return cause === expected ? null : `its cause is ${cause} where ${expected} is due`;
+  });
+}
+
+function whyNotEnded(state: RunState, { record, volatile }: Ended): string | null {
+  const { step, attempt, cause } = record;
+  return find(state, step, ({ state: at }) => {
+    if ((at.status !== "running" && at.status !== "waiting") || at.attempt !== attempt)
+      return `attempt ${attempt} of ${step} is not open`;
+    if (cause !== at.cause) return `the cause of attempt ${attempt} of ${step} was ${at.cause}, not ${cause}`;
+    if (Date.parse(volatile.startedAt) !== at.startedAt)
+      return `attempt ${attempt} of ${step} did not start at ${volatile.startedAt}`;
+    return null;
+  });
+}
+
+function whyNotOpen(
+  state: RunState,
+  step: string,
+  attempt: number,
+  as: "running" | "waiting",
+): string | null {
+  return find(state, step, ({ state: at }) =>
+    at.status === as && at.attempt === attempt ? null : `attempt ${attempt} of ${step} is not ${as}`,
+  );
+}
+
+/** A finished step never runs again, and none before what it needs. */
+function whyNotDue(state: RunState, node: StepNode): string | null {
+  const { id, index } = node.step;
+  const { status } = node.state;
+  if (status !== "pending" && status !== "retrying") return `${id} is ${status}`;
+  if (isFinally(state, index)) return state.ending ? null : `${id} is a finally step, and the run goes on`;
+  if (status === "retrying" || state.due.has(index)) return null;
+  const unmet = node.step.needs.filter((need) => !isPassed((state.steps[need] as StepNode).state));
+  const names = unmet.map((need) => state.steps[need]?.step.id).join(", ");
+  return unmet.length > 0 ? `${id} needs ${names}, not passed yet` : `the sequence is not at ${id}`;
+}
+
+function whyNotFrom(state: RunState, node: StepNode, { to }: Transition): string | null {
+  const { id, index } = node.step;
+  if (state.workflow.shape !== "sequence") return "a graph has no transitions";
+  if (state.cursor !== index) return `the sequence is not at ${id}`;
+  if (!isPassed(node.state)) return `${id} is ${node.state.status}`;
+  const expected = successor(state, index, node.state.status, node.decision).to;
+  return to === expected ? null : `${id} goes on to ${expected}, not to ${to}`;
+}
+
+function find(state: RunState, step: string, judge: (node: StepNode) => string | null): string | null {
+  const index = state.indexOf.get(step);
+  const node = index === undefined ? undefined : state.steps[index];
+  return node === undefined ? `the definition has no step ${step}` : judge(node);
+}
