@@ -83,8 +83,9 @@ interface Carrying {
 async function carryOut(decided: Decided, carrying: Carrying): Promise<DecideResult | number> {
   const { runDir, file } = decided;
   for (let tries = 0; ; tries += 1) {
-    if (liveness(runDir).state !== "nobody") {
-      const answer = await waitUntilTaken(runDir, file, TAKEN_WITHIN_MS);
+    const driver = liveness(runDir);
+    if (driver.state !== "nobody") {
+      const answer = await waitUntilTaken(runDir, file, driver, TAKEN_WITHIN_MS);
       if (answer !== null) return answer;
     }
     if (carrying.resuming === null) return await leaveToResume(decided);

@@ -11,23 +11,27 @@ export type Answer =
   /** Nobody has looked at it in the time given. */
   | { readonly kind: "left"; readonly driver: Liveness; readonly file: string };
 
-/** The engine that drives the run takes the request or refuses it; null if it went away before it did. */
+/**
+ * The engine that drives the run takes the request or refuses it; null if it went away before it did. `driver`: as it
+ * was seen last; with what it took it may have come to its end.
+ */
 export async function waitUntilTaken(
   runDir: string,
   file: string,
+  driver: Liveness,
   patienceMs: number,
 ): Promise<Answer | null> {
   const journal = new JournalTail(runDir);
   const until = performance.now() + patienceMs;
   for (;;) {
-    const driver = liveness(runDir);
+    const now = liveness(runDir);
     for (const line of journal.read()) {
       if (line.event === "request_taken" && line.file === file) return { kind: "taken", driver };
       if (line.event === "request_refused" && line.file === file)
         return { kind: "refused", because: line.because };
     }
-    if (driver.state === "nobody") return null;
-    if (performance.now() > until) return { kind: "left", driver, file };
+    if (now.state === "nobody") return null;
+    if (performance.now() > until) return { kind: "left", driver: now, file };
     await wait(LOOK_EVERY_MS);
   }
 }

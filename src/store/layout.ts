@@ -12,6 +12,7 @@ export const RUN_FILES = {
   steps: "steps",
   workspace: "workspace",
   prompts: "prompts",
+  quarantine: "quarantine",
 } as const;
 
 export const LOCK_FILES = {

@@ -12,6 +12,8 @@ export interface Operation {
 
 export interface Case {
   readonly scenario: string;
+  /** The how manieth command that drives the run it is done to, from 0; absent: the first. */
+  readonly phase?: number;
   /** What is done to the run; the resume after it is left alone unless `then` says otherwise. */
   readonly fault: Fault & { readonly at: number; readonly when: "before" | "middle" | "after" };
   /** Done to the resume. */
@@ -19,10 +21,10 @@ export interface Case {
 }
 
 /** Names a case, so that it can be run alone: `WF_CRASH_ONLY="sequence kill 12 before"`. */
-export function label({ scenario, fault, then }: Case): string {
+export function label({ scenario, phase, fault, then }: Case): string {
   const one = ({ does, errno, onward, at, when, children }: Fault) =>
     `${does}${errno ? ` ${errno}` : ""}${onward ? " onward" : ""} ${at} ${when}${children ? " with children" : ""}`;
-  return `${scenario} ${one(fault)}${then ? `, then ${one(then)}` : ""}`;
+  return `${scenario}${phase ? ` phase ${phase}` : ""} ${one(fault)}${then ? `, then ${one(then)}` : ""}`;
 }
 
 /** Every kill at an operation: before, within and after it, with and without the steps' processes. */

@@ -3,12 +3,13 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type HandMade, handMade, put } from "./checker/hand-made.ts";
+import { handMadeGate } from "./checker/hand-made-gate.ts";
 import { check, checkRunsFolder, type Facts, sentences } from "./checker.ts";
 
 /** What the checker says of a run with a crash in it, damaged so. */
-function said(damage: (run: HandMade) => void, facts: Partial<Facts> = {}): string[] {
-  const run = handMade({ crash: true });
-  const other = handMade({ crash: false });
+function said(damage: (run: HandMade) => void, facts: Partial<Facts> = {}, make = handMade): string[] {
+  const run = make({ crash: true });
+  const other = make({ crash: false });
   try {
     damage(run);
     const runDir = put(run);
@@ -19,8 +20,13 @@ function said(damage: (run: HandMade) => void, facts: Partial<Facts> = {}): stri
   }
 }
 
-function find(invariant: string, damage: (run: HandMade) => void, facts: Partial<Facts> = {}): void {
-  const found = said(damage, facts);
+function find(
+  invariant: string,
+  damage: (run: HandMade) => void,
+  facts: Partial<Facts> = {},
+  make = handMade,
+): void {
+  const found = said(damage, facts, make);
   assert.ok(
     found.some((sentence) => sentence.startsWith(`${invariant}:`)),
     `${invariant} not found; the checker said: ${found.join("; ") || "nothing"}`,
@@ -178,5 +184,73 @@ describe("the checker of the invariants", () => {
     find("I15", (run) => Object.assign(event(run, "retry_scheduled"), { because: "retry 2 of 1" }));
     find("I15", (run) => Object.assign(event(run, "attempt_started", 2), { cause: "resume" }));
     find("I15", ({ snapshot }) => Object.assign(snapshot, { nextExpectedAction: "something" }));
+  });
+});
+
+describe("the checker of the invariants, on a run with a gate and a step at its end", () => {
+  const inGate = (invariant: string, damage: (run: HandMade) => void) =>
+    find(invariant, damage, {}, handMadeGate);
+
+  test("has nothing to say of a sound run: a stop and what came of it are taken out", () => {
+    assert.deepEqual(said(nothing, {}, handMadeGate), []);
+  });
+
+  test("I10: a step that was canceled, and starts again though nobody resumed", () => {
+    inGate("I10", (run) => remove(run, "attempt_stopping"));
+  });
+
+  test("I7: a gate that is decided twice, by something else, or not at all", () => {
+    inGate("I7", (run) => run.events.splice(9, 0, event(run, "decision")));
+    inGate("I7", (run) => run.events.splice(8, 0, event(run, "request_taken")));
+    inGate("I7", (run) => remove(run, "decision"));
+    inGate("I7", (run) => Object.assign(event(run, "decision"), { digest: "0" }));
+    inGate("I7", (run) => Object.assign(event(run, "decision"), { decision: "approve" }));
+    inGate("I7", ({ files }) => files.delete("steps/ask/attempt-1/gate.json"));
+  });
+
+  test("I9: a decision that is lost, or was never asked for", () => {
+    inGate("I9", ({ files }) => files.set("control/decide-ask-2-2.json", "{}"));
+    inGate("I9", ({ files }) => files.delete("control/decide-ask-2-1.json"));
+    inGate("I9", (run) => Object.assign(event(run, "decision"), { comment: "something else" }));
+    inGate("I9", (run) => Object.assign(event(run, "decision"), { volatile: { by: "bob" } }));
+    inGate("I9", (run) => remove(run, "decision"));
+  });
+
+  test("I10: a step that runs after the run has come to its end, or one of the end before it", () => {
+    inGate("I10", (run) => run.events.splice(2, 0, event(run, "finally_started")));
+    inGate("I10", (run) => remove(run, "finally_started"));
+  });
+
+  test("I11: a run that ends without its last steps, or waits for a gate that is not open", () => {
+    inGate("I11", (run) => remove(run, "finally_started"));
+    inGate("I11", (run) => Object.assign(event(run, "finally_started"), { status: "failed" }));
+    inGate("I11", (run) => Object.assign(event(run, "attempt_stopping"), { attempt: 1 }));
+    const open = (run: HandMade) => {
+      run.events.splice(7);
+      run.snapshot = null;
+    };
+    inGate("I11", (run) => {
+      open(run);
+      run.files.delete("steps/ask/attempt-1/gate.json");
+    });
+    inGate("I11", (run) => {
+      open(run);
+      Object.assign(event(run, "run_waiting").reason, { attempt: 2 });
+    });
+  });
+
+  test("I12: a decision that is taken while nobody drives", () => {
+    inGate("I12", (run) => run.events.splice(7, 1));
+  });
+
+  test("I15: another decision, another comment, another thing shown", () => {
+    const otherComment = (run: HandMade) => {
+      Object.assign(event(run, "decision"), { comment: "never" });
+    };
+    inGate("I15", otherComment);
+    inGate("I15", ({ files }) => files.set("steps/ask/attempt-2/gate.json", "{}"));
+    inGate("I15", (run) =>
+      run.events.splice(6, 0, { ...event(run, "run_waiting"), reason: { code: "PAUSED" } }),
+    );
   });
 });

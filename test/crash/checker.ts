@@ -5,6 +5,7 @@
 import * as fs from "node:fs";
 import { basename, join } from "node:path";
 import { canonical, differences } from "./checker/canonical.ts";
+import { checkGates } from "./checker/gate-rules.ts";
 import { checkJournal } from "./checker/journal-rules.ts";
 import { bytesOf, jsonOf, type Loose, type Run, readRun, sha256 } from "./checker/read.ts";
 import { checkRecords, checkSnapshot } from "./checker/record-rules.ts";
@@ -52,6 +53,7 @@ export function check(facts: Facts): Violation[] {
     checkJournal(run, facts.phase, report);
     checkSnapshot(run, facts.phase, report);
     checkRecords(run, facts.phase, report);
+    checkGates(run, facts.phase, report);
     checkEffects(run, facts, report);
   }
   checkFacts(facts, report);

@@ -5,30 +5,44 @@ import type { Project, Result } from "../rig/project.ts";
 import { until } from "../rig/wait.ts";
 import type { Case, Operation } from "./cases.ts";
 import { check, checkRunsFolder, type Facts, sentences, type Violation } from "./checker.ts";
-import { drive, EFFECTS, isCanceled, type Scenario, stage } from "./scenarios.ts";
+import { decideOpenGates, drive, EFFECTS, isEnded, type Scenario, stage } from "./scenarios.ts";
 
 const TRACE = "trace";
 
-/** The undisturbed run of a scenario, its operations, and what the checker says of it. */
+/** The undisturbed run of a scenario, and what the checker says of it. */
 export interface Undisturbed {
   readonly project: Project;
   readonly runDir: string;
+  /** What the first command did. */
   readonly operations: readonly Operation[];
+  /** The commands that drove it, one after the other: what each did, and the code that it ended with. */
+  readonly phases: readonly { readonly operations: readonly Operation[]; readonly code: number | null }[];
   readonly violations: readonly string[];
 }
 
+/** More commands than any scenario takes, crashes included. */
+const MAX_PHASES = 12;
+
 export async function undisturbed(scenario: Scenario): Promise<Undisturbed> {
   const project = stage(scenario);
-  const result = await drive(project, scenario, { fault: { trace: project.path(TRACE) } });
+  const phases: { operations: readonly Operation[]; code: number | null }[] = [];
+  let result: Result;
+  do {
+    await decideOpenGates(project, scenario);
+    const trace = project.path(`${TRACE}-of-${phases.length}`);
+    result = await drive(project, scenario, { fault: { trace } });
+    phases.push({ operations: readTrace(trace).operations, code: result.code });
+  } while (goesOn(scenario, result) && phases.length < MAX_PHASES);
   if (result.code !== scenario.exitCode) throw new Error(`undisturbed ${scenario.name}: ${show(result)}`);
   const runDir = project.onlyRun();
   const violations = await checked(project, scenario, { runDir, phase: "recovered", children: "lived" });
-  return {
-    project,
-    runDir,
-    operations: readTrace(project.path(TRACE)).operations,
-    violations: sentences(violations),
-  };
+  const operations = phases[0]?.operations ?? [];
+  return { project, runDir, operations, phases, violations: sentences(violations) };
+}
+
+/** Whether a further command is needed to bring the run to its end. */
+function goesOn(scenario: Scenario, { code }: Result): boolean {
+  return (code === 3 && scenario.decisions !== undefined) || (code === 1 && scenario.resumeFailed === true);
 }
 
 /** The operations of a resume after `fault`. */
@@ -51,19 +65,25 @@ export async function runCase(scenario: Scenario, one: Case, plain: Undisturbed)
   const found: Violation[] = [];
   try {
     let died = false;
+    const phase = one.phase ?? 0;
+    for (let before = 0; before < phase; before += 1) {
+      await decideOpenGates(project, scenario);
+      await drive(project, scenario);
+    }
+    await decideOpenGates(project, scenario);
     for (const [index, fault] of [one.fault, ...(one.then ? [one.then] : [])].entries()) {
-      if (isOver(project)) break;
+      if (isOver(project, scenario)) break;
       const trace = project.path(`${TRACE}-${index}`);
       const result = await drive(project, scenario, { fault: { ...fault, trace } });
       const { hit } = readTrace(trace);
       died ||= fault.children === true || fault.does === "error";
-      const absorbed = hit !== null && mayBeAbsorbed(hit) && result.code === scenario.exitCode;
+      const absorbed = hit !== null && mayBeAbsorbed(hit) && result.code === plain.phases[phase]?.code;
       found.push(
         ...checkRunsFolder(project.runsDir, { quiet: false }),
         ...afterFault(project, fault, absorbed ? null : hit, result),
       );
     }
-    const recovers = !isOver(project);
+    const recovers = !isOver(project, scenario);
     if (recovers) found.push(...(await recover(project, scenario)));
     const facts: Facts = {
       runDir: project.onlyRun(),
@@ -85,10 +105,10 @@ export async function runCase(scenario: Scenario, one: Case, plain: Undisturbed)
   }
 }
 
-/** By its journal the run is canceled; a resume would start it afresh, so that nothing is left to recover. */
-function isOver(project: Project): boolean {
+/** By its journal the run is at its end; a resume would start it afresh, so that nothing is left to recover. */
+function isOver(project: Project, scenario: Scenario): boolean {
   const [runDir] = project.runDirs();
-  return runDir !== undefined && isCanceled(runDir);
+  return runDir !== undefined && isEnded(runDir, scenario);
 }
 
 function afterFault(project: Project, fault: Case["fault"], hit: string | null, result: Result): Violation[] {
@@ -122,13 +142,18 @@ function isOnFile(hit: string): boolean {
 }
 
 async function recover(project: Project, scenario: Scenario): Promise<Violation[]> {
-  const before = Date.now();
+  await decideOpenGates(project, scenario);
   const resumes = project.runDirs().length > 0;
-  const result = await drive(project, scenario);
+  const before = Date.now();
+  let result = await drive(project, scenario);
+  const started = readJournal(project.onlyRun()).findLast(({ event }) => event === "engine_started");
+  for (let n = 0; n < MAX_PHASES && goesOn(scenario, result); n += 1) {
+    await decideOpenGates(project, scenario);
+    result = await drive(project, scenario);
+  }
   if (result.code !== scenario.exitCode) {
     return [{ invariant: "I11", sentence: `the last command did not go through: ${show(result)}` }];
   }
-  const started = readJournal(project.onlyRun()).findLast(({ event }) => event === "engine_started");
   const takeoverMs = started && resumes ? Date.parse(started.at) - before : 0;
   const facts: Facts = { runDir: project.onlyRun(), phase: "crashed", takeoverMs };
   return check(facts).filter(({ invariant }) => invariant === "I13");

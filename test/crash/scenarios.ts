@@ -1,6 +1,7 @@
 /* The workflows that the crash tests break, and what is known of them. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { type Decision, decideByHand, openGatesOf, readGate } from "../rig/gates.ts";
 import { readJournal } from "../rig/journal.ts";
 import { Project, type Result, type WfOptions } from "../rig/project.ts";
 
@@ -12,7 +13,20 @@ export interface Scenario {
   readonly exitCode: number;
   /** Canceled from outside as soon as this step has begun; it would go on for ever. */
   readonly cancelAt?: string;
+  /** What a person decides on each attempt of a gate. */
+  readonly decisions?: Readonly<Record<string, readonly Decided[]>>;
+  /** By `wf approve` and `wf reject`, else by files put in place by hand. */
+  readonly decidedBy?: "wf";
+  /** A run that has failed is resumed, until it succeeds. */
+  readonly resumeFailed?: boolean;
 }
+
+export interface Decided {
+  readonly decision: Decision;
+  readonly comment: string;
+}
+
+const APPROVE: Decided = { decision: "approve", comment: "" };
 
 /** Says that the command runs, and whether another execution of the same step is still at work. */
 const EFFECT = `exec 9>>"{{inputs.effects}}.$WF_STEP_ID"
@@ -114,6 +128,159 @@ steps:
 `,
 };
 
+const ASK: Scenario = {
+  name: "ask",
+  expected: { build: 2, publish: 1, clean: 1 },
+  exitCode: 0,
+  decisions: { sign_off: [{ decision: "reject", comment: "too short" }, APPROVE] },
+  workflow: `id: ask
+inputs:
+  effects: { type: string }
+steps:
+  - id: build
+    output_files: { bundle: bundle.txt }
+    run: |
+      ${EFFECT}
+      echo bundle > "$WF_OUTPUT_BUNDLE"
+  - id: sign_off
+    message: 'Publish {{steps.build.outputs.bundle}}?'
+    on_reject: build
+  - id: publish
+    run: |
+      ${EFFECT}
+      cat "{{steps.build.outputs.bundle}}"
+      echo "{{steps.sign_off.outputs.decision}}"
+finally:
+  - id: clean
+    run: |
+      ${EFFECT}
+      echo "{{workflow.status}}"
+`,
+};
+
+const REVIEW: Scenario = {
+  name: "review",
+  expected: { draft: 2, review: 2, send: 1 },
+  exitCode: 0,
+  workflow: `id: review
+inputs:
+  effects: { type: string }
+steps:
+  - id: draft
+    run: |
+      ${EFFECT}
+  - id: review
+    on_reject: draft
+    run: |
+      ${EFFECT}
+      # Content with it once it has rejected one.
+      if grep -qs '"decision": "reject"' "$WF_RUN_DIR"/steps/review/attempt-*/attempt.json; then
+        echo "decision=approve" >> "$WF_OUTPUT"
+      else
+        printf 'decision=reject\\nfeedback=too short\\n' >> "$WF_OUTPUT"
+      fi
+  - id: send
+    run: |
+      ${EFFECT}
+      echo "{{steps.review.outputs.decision}}"
+`,
+};
+
+const BESIDE: Scenario = {
+  name: "beside",
+  expected: { fetch: 1, lint: 1, publish: 1, announce: 1 },
+  exitCode: 0,
+  decisions: { legal: [APPROVE], sign_off: [{ decision: "approve", comment: "well done" }] },
+  decidedBy: "wf",
+  workflow: `id: beside
+inputs:
+  effects: { type: string }
+limits: { max_parallel: 2 }
+steps:
+  - id: fetch
+    needs: []
+    run: |
+      ${EFFECT}
+      echo "commit=abc" >> "$WF_OUTPUT"
+  - id: legal
+    needs: []
+    message: 'Is the licence good?'
+  - id: lint
+    needs: []
+    run: |
+      ${EFFECT}
+      sleep 0.05
+  - id: sign_off
+    needs: [fetch]
+    message: 'Publish {{steps.fetch.outputs.commit}}?'
+    on_reject: fail
+  - id: publish
+    needs: [sign_off, legal, lint]
+    run: |
+      ${EFFECT}
+      echo "{{steps.sign_off.outputs.feedback}}"
+  - id: announce
+    needs: [publish]
+    run: |
+      ${EFFECT}
+`,
+};
+
+const TIDY: Scenario = {
+  name: "tidy",
+  expected: { work: 1, never: 0, clean: 1, report: 1, party: 0 },
+  exitCode: 1,
+  workflow: `id: tidy
+inputs:
+  effects: { type: string }
+steps:
+  - id: work
+    run: |
+      ${EFFECT}
+      exit 3
+  - id: never
+    run: |
+      ${EFFECT}
+finally:
+  - id: clean
+    run: |
+      ${EFFECT}
+  - id: party
+    when: workflow.status == "succeeded"
+    run: |
+      ${EFFECT}
+  - id: report
+    run: |
+      ${EFFECT}
+      echo "{{workflow.status}}: {{workflow.reason}}"
+`,
+};
+
+const TWICE: Scenario = {
+  name: "twice",
+  expected: { work: 2, clean: 2 },
+  exitCode: 0,
+  resumeFailed: true,
+  workflow: `id: twice
+inputs:
+  effects: { type: string }
+steps:
+  - id: work
+    run: |
+      ${EFFECT}
+      # Fails until the run has come to an end.
+      grep -qs '"status": "succeeded"' "$WF_RUN_DIR"/steps/clean/attempt-*/attempt.json
+finally:
+  - id: clean
+    run: |
+      ${EFFECT}
+      echo "{{workflow.status}}"
+`,
+};
+
+/** Those with gates, or with steps for the end. */
+export const GATE_SCENARIOS: readonly Scenario[] = [ASK, REVIEW, BESIDE, TIDY, TWICE];
+
 export const SCENARIOS: readonly Scenario[] = [SEQUENCE, GRAPH, CANCEL];
 
 /** A project with the scenario's workflow in it. */
@@ -152,8 +319,32 @@ async function cancelWhenHeld(project: Project, step: string, isOver: () => bool
   await project.wf(["cancel", runDir]);
 }
 
+/** Decides every gate that is open and that nobody has decided, as far as the run says how. */
+export async function decideOpenGates(
+  project: Project,
+  scenario: Scenario,
+  options: WfOptions = {},
+): Promise<Result | null> {
+  const [runDir] = project.runDirs();
+  if (!runDir || !scenario.decisions) return null;
+  let result: Result | null = null;
+  for (const { step, attempt } of openGatesOf(runDir, Object.keys(scenario.decisions))) {
+    const decided = scenario.decisions[step]?.[attempt - 1];
+    const isDecided = existsSync(join(runDir, `control/decide-${step}-${attempt}-1.json`));
+    if (!decided || isDecided || readGate(runDir, step, attempt) === null) continue;
+    const { decision, comment } = decided;
+    if (scenario.decidedBy !== "wf") decideByHand(runDir, step, attempt, decision, comment);
+    else {
+      const said = comment === "" ? [] : ["--comment", comment];
+      result = await project.wf([decision, runDir, step, ...said], options);
+    }
+  }
+  return result;
+}
+
 /** Whether the run is at an end that a resume would only undo. */
-export function isCanceled(runDir: string): boolean {
+export function isEnded(runDir: string, { exitCode, cancelAt }: Scenario): boolean {
   const last = readJournal(runDir).at(-1);
-  return last?.event === "run_ended" && last.status === "canceled";
+  if (last?.event !== "run_ended") return false;
+  return last.status === "canceled" || (exitCode !== 0 && cancelAt === undefined && last.status === "failed");
 }

@@ -50,8 +50,9 @@ export const command: Command = {
       return result.kind === "refused" ? ExitCode.usage : ExitCode.ok;
     };
     for (let tries = 0; ; tries += 1) {
-      if (liveness(runDir).state !== "nobody") {
-        const result = await waitUntilTaken(runDir, file, TAKEN_WITHIN_MS);
+      const driver = liveness(runDir);
+      if (driver.state !== "nobody") {
+        const result = await waitUntilTaken(runDir, file, driver, TAKEN_WITHIN_MS);
         if (result !== null) return tell(result);
       }
       try {

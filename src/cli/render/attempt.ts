@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { AttemptRecord, OutputValue, Usage } from "../../core/event.ts";
-import type { JsonObject } from "../../core/json.ts";
+import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import type { AttemptView } from "../../review/attempt-view.ts";
 import type { GateRecord } from "../../steps/approval.ts";
 import { ATTEMPT_FILES, attemptPath } from "../../store/layout.ts";
@@ -92,8 +92,10 @@ function decidedLines(made: MadeDecision): string[] {
 }
 
 /** Whatever of it is there: the step itself may have written into its folder. */
-function agentLines({ provider, model, permissions, denied, failure }: JsonObject): string[] {
-  const named = typeof model === "string" ? `, model ${model}` : ", the client's default model";
+function agentLines({ provider, model, permissions, denied, failure, volatile }: JsonObject): string[] {
+  const used = isJsonObject(volatile) ? volatile.model : null;
+  const own = typeof used === "string" ? `: ${used}` : "";
+  const named = typeof model === "string" ? `, model ${model}` : `, the client's default model${own}`;
   const allowed = typeof permissions === "string" ? `, permissions ${permissions}` : "";
   const lines = [field("agent", oneLine(`${String(provider)}${named}${allowed}`))];
   if (Array.isArray(denied) && denied.length > 0) lines.push(field("denied", oneLine(denied.join(", "))));

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { bytesOf, filesUnder, jsonOf, type Line, type Loose, type Run, sha256 } from "./read.ts";
 
+const TELLS_OF_CRASHES = ["engine_started", "attempt_adopted", "attempt_stopping"];
 const CRASH_STATUS = ["interrupted", "canceled", "not_run"];
 
 /** Old number to new number of the attempts that count, for each step. */
@@ -31,6 +32,8 @@ export function canonical(run: Run): Map<string, string> {
     if (!isText) form.set(name, sha256(bytes));
     else if (path.endsWith("/attempt.json"))
       form.set(name, clean(JSON.stringify(recordOf(jsonOf(bytes), numbers, run.lines))));
+    else if (path.endsWith("/gate.json"))
+      form.set(name, clean(JSON.stringify(withoutVolatile(jsonOf(bytes)))));
     else form.set(name, clean(text));
   }
   return form;
@@ -76,8 +79,9 @@ function journal(run: Run, numbers: Numbers): Loose[] {
   const events: Loose[] = [];
   for (const { seq: _, at: __, epoch: ___, run: ____, volatile: _____, ...event } of run.lines) {
     const line = event as Loose;
-    if (line.event === "engine_started" || line.event === "attempt_adopted") continue;
-    if (line.event === "run_waiting" && line.reason?.code === "SIGNAL") continue;
+    if (TELLS_OF_CRASHES.includes(line.event)) continue;
+    // When a person decides, before or after the run has come to wait for it, is not the run's.
+    if (line.event === "run_waiting" && ["SIGNAL", "APPROVAL"].includes(line.reason?.code)) continue;
     if (line.event === "attempt_ended") {
       if (!CRASH_STATUS.includes(line.record.status)) {
         events.push({ ...line, record: recordOf(line.record, numbers, run.lines) });
@@ -130,6 +134,12 @@ function recordOf(record: Loose, numbers: Numbers, lines: readonly Line[]): Loos
   if (record === null || typeof record !== "object") return record;
   const attempt = numberOf(numbers, record.step, record.attempt);
   return { ...record, attempt, cause: causeOf(lines, record.step, record.attempt) };
+}
+
+function withoutVolatile(record: Loose): Loose {
+  if (record === null || typeof record !== "object") return record;
+  const { volatile: _, ...stable } = record;
+  return stable;
 }
 
 function reasonOf(reason: Loose, numbers: Numbers): Loose {

@@ -11,6 +11,10 @@ export interface FoldedStep {
   because: string | null;
   /** The attempt that has started and not ended. */
   open: number | null;
+  /** Gates: the newest decision since the step was entered. */
+  decision: string | null;
+  /** An engine, that of `epoch`, has begun to stop the open attempt. */
+  stopping: { because: string; epoch: number } | null;
 }
 
 export interface Folded {
@@ -20,9 +24,11 @@ export interface Folded {
   outputs: Loose;
   iterations: number;
   steps: Map<string, FoldedStep>;
-  /** Sequences: the step, `done` or `fail` that is next. */
+  /** Sequences: the step, `done` or `fail` that is next. Graphs: `done` or `fail` if a gate said so. */
   cursor: string;
   cameFrom: string | null;
+  /** How the run is about to end, while its `finally` steps run. */
+  ending: Loose;
   seq: number;
   epoch: number;
   /** What can not follow what came before. */
@@ -55,6 +61,7 @@ export function fold(
     steps: new Map(definition.steps.map((step) => [step.id, fresh(step)])),
     cursor: definition.steps[0]?.id ?? "done",
     cameFrom: null,
+    ending: null,
     seq: 0,
     epoch: 0,
     impossible: [],
@@ -75,7 +82,7 @@ export function isPassed(step: FoldedStep): boolean {
 
 function fresh(step: Step): FoldedStep {
   const blank = { status: "pending", attempts: 0, failures: 0, outputs: {}, error: null, because: null };
-  return { step, ...blank, open: null };
+  return { step, ...blank, open: null, decision: null, stopping: null };
 }
 
 function apply(definition: Definition, state: Folded, line: Line): void {
@@ -92,16 +99,29 @@ function apply(definition: Definition, state: Folded, line: Line): void {
         complain(state, line, "names no step of the definition");
         return;
       }
-      state.iterations += 1;
-      Object.assign(named, { status: "running", open: line.attempt, error: null, because: null });
+      if (!named.step.last) state.iterations += 1;
+      Object.assign(named, { open: line.attempt, error: null, because: null, stopping: null });
+      named.status = named.step.approval ? "waiting" : "running";
       named.attempts = Math.max(named.attempts, line.attempt);
+      return;
+    case "attempt_stopping":
+      if (!named || named.open !== line.attempt) complain(state, line, "stops an attempt that is not open");
+      else named.stopping = { because: line.because, epoch: line.epoch };
+      return;
+    case "decision":
+      if (named?.status !== "waiting" || named.open !== line.attempt)
+        complain(state, line, "decides a gate that is not open");
+      return;
+    case "finally_started":
+      if (state.ending !== null) complain(state, line, "comes after another one");
+      state.ending = { status: line.status, reason: line.reason ?? null };
       return;
     case "attempt_ended":
       if (!named) {
         complain(state, line, "names no step of the definition");
         return;
       }
-      endAttempt(state, named, line.record);
+      endAttempt(definition, state, named, line);
       return;
     case "retry_scheduled":
       if (named?.status !== "retrying")
@@ -125,6 +145,7 @@ function apply(definition: Definition, state: Folded, line: Line): void {
       setStatus(state, line, line.status);
       state.reason = line.reason ?? null;
       state.outputs = line.outputs;
+      state.ending = null;
       return;
     default:
       return;
@@ -138,14 +159,16 @@ function startEngine(definition: Definition, state: Folded, line: Line): void {
   state.outputs = {};
   if (typeof line.from === "string") redo(definition, state, line.from);
   if (was === "queued" || was === "running") return;
-  if (state.cursor === "fail" && !state.steps.has("fail") && state.cameFrom !== null) {
+  // What was sent to `done` is done, whatever became of the `finally` steps.
+  if (state.cursor === "fail" && !state.steps.has("fail") && state.cameFrom !== null && was !== "waiting") {
     state.cursor = state.cameFrom;
     const last = state.steps.get(state.cameFrom);
     if (last) enter(last);
   }
   for (const step of state.steps.values()) {
     const failed = step.status === "failed" && !step.step.allowFailure && was !== "waiting";
-    if (failed || step.status === "canceled") enter(step);
+    const again = step.step.last && was !== "waiting";
+    if (failed || again || step.status === "canceled") enter(step);
   }
 }
 
@@ -153,7 +176,7 @@ function redo(definition: Definition, state: Folded, from: string): void {
   const first = state.steps.get(from)?.step.index ?? 0;
   const again = new Set([from]);
   if (definition.shape === "sequence") {
-    for (const step of definition.steps.slice(first)) again.add(step.id);
+    for (const step of definition.steps.slice(first)) if (!step.last) again.add(step.id);
     state.cursor = from;
   } else {
     for (let size = 0; size < again.size; ) {
@@ -168,14 +191,19 @@ function redo(definition: Definition, state: Folded, from: string): void {
 }
 
 function enter(step: FoldedStep): void {
-  Object.assign(step, { status: "pending", failures: 0, outputs: {}, error: null, because: null });
+  const blank = { failures: 0, outputs: {}, error: null, because: null, decision: null };
+  Object.assign(step, { status: "pending", ...blank });
 }
 
-function endAttempt(state: Folded, step: FoldedStep, record: Loose): void {
-  step.open = null;
+function endAttempt(definition: Definition, state: Folded, step: FoldedStep, line: Line): void {
+  const { record } = line;
+  const { stopping } = step;
+  Object.assign(step, { open: null, stopping: null });
+  const uncounted = ["interrupted", "not_run", "canceled"].includes(record.status);
+  if (uncounted && !step.step.last) state.iterations -= 1;
   switch (record.status) {
     case "succeeded":
-      Object.assign(step, { status: "succeeded", outputs: record.outputs });
+      succeed(definition, state, step, record);
       return;
     case "failed":
     case "timed_out":
@@ -186,21 +214,36 @@ function endAttempt(state: Folded, step: FoldedStep, record: Loose): void {
       if (step.status === "failed") step.outputs = {};
       return;
     case "interrupted":
-      state.iterations -= 1;
       if (step.step.onInterrupt === "fail") {
         Object.assign(step, { status: "failed", error: record.error, outputs: {} });
       } else step.status = "pending";
       return;
     case "not_run":
-      state.iterations -= 1;
       step.status = "pending";
       return;
-    case "canceled":
-      state.iterations -= 1;
-      step.status = "canceled";
+    case "canceled": {
+      // A resume has come already since the engine that stopped it for a signal; a stale gate is asked again.
+      const goesOn = stopping?.because === "SIGNAL" && stopping.epoch < line.epoch;
+      step.status = goesOn || record.error?.code === "STALE" ? "pending" : "canceled";
       return;
+    }
     default:
       state.impossible.push(`attempt ${record.attempt} of ${record.step} ended as ${record.status}`);
+  }
+}
+
+/** A rejection that leads nowhere is a failure; in a graph a decision may lead to an end of the run. */
+function succeed(definition: Definition, state: Folded, step: FoldedStep, record: Loose): void {
+  const { gate, onApprove, onReject, id } = step.step;
+  step.decision = record.decision ?? null;
+  step.outputs = record.outputs;
+  step.status = "succeeded";
+  if (!gate) return;
+  const target = record.decision === "reject" ? onReject : onApprove;
+  if (record.decision === "reject" && target === null) {
+    Object.assign(step, { status: "failed", error: { code: "REJECTED" } });
+  } else if (definition.shape === "graph" && target !== null) {
+    Object.assign(state, { cursor: target, cameFrom: id });
   }
 }
 

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import type { Report } from "../checker.ts";
-import { type Folded, fold, isPassed } from "./fold.ts";
+import { type Folded, type FoldedStep, fold, isPassed } from "./fold.ts";
 import { bytesOf, type Definition, jsonOf, type Line, type Loose, type Run } from "./read.ts";
 
 type Phase = "crashed" | "recovered";
@@ -13,6 +13,7 @@ export function checkJournal(run: Run, phase: Phase, report: Report): void {
   checkOwners(run, phase, report);
   checkAttempts(run, phase, report);
   checkOrder(run, report);
+  checkFinally(run, report);
   checkEnd(run, phase, report);
 }
 
@@ -100,19 +101,31 @@ function checkAttempts(run: Run, phase: Phase, report: Report): void {
     }
   }
   if (phase === "recovered") {
-    for (const [step, attempt] of open) report("I7", `attempt ${attempt} of ${step} has no end`);
+    const waits =
+      run.lines.findLast(({ event }) => /^run_(waiting|ended)$/.test(event))?.event === "run_waiting";
+    for (const [step, attempt] of open) {
+      const isGate = run.definition?.steps.some(({ id, approval }) => id === step && approval);
+      if (!isGate || !waits) report("I7", `attempt ${attempt} of ${step} has no end`);
+    }
   }
 }
+
+const ONLY_WHILE_DRIVEN = [
+  "attempt_started",
+  "attempt_stopping",
+  "decision",
+  "finally_started",
+  "request_taken",
+  "retry_scheduled",
+  "transition",
+];
 
 /** I10: nothing finished runs again, nothing runs before what it needs. */
 function checkOrder(run: Run, report: Report): void {
   const definition = run.definition as Definition;
   const state = fold(definition, run.lines, (line, before) => {
     if (line.event === "attempt_started") checkStart(definition, before, line, report);
-    if (
-      before.status !== "running" &&
-      ["attempt_started", "transition", "retry_scheduled"].includes(line.event)
-    ) {
+    if (before.status !== "running" && ONLY_WHILE_DRIVEN.includes(line.event)) {
       report("I12", `line ${line.seq} (${line.event}) was written while the run was ${before.status}`);
     }
   });
@@ -122,10 +135,12 @@ function checkOrder(run: Run, report: Report): void {
 function checkStart(definition: Definition, before: Folded, line: Line, report: Report): void {
   const node = before.steps.get(line.step);
   if (!node) return;
-  if (["succeeded", "skipped", "failed"].includes(node.status)) {
+  if (OVER.includes(node.status)) {
     report("I10", `attempt ${line.attempt} of ${line.step} started though the step had ${node.status}`);
   }
-  if (definition.shape === "sequence" && before.cursor !== line.step) {
+  if (node.step.last) checkFinallyStart(before, node, report);
+  else if (before.ending !== null) report("I10", `${line.step} started when the run had come to its end`);
+  else if (definition.shape === "sequence" && before.cursor !== line.step) {
     report("I10", `${line.step} started when ${before.cursor} was next`);
   }
   for (const need of node.step.needs) {
@@ -134,6 +149,20 @@ function checkStart(definition: Definition, before: Folded, line: Line, report: 
       report("I10", `${line.step} started while ${need}, which it needs, was ${needed.status}`);
   }
 }
+
+/** `finally` steps come after all else, one after the other. */
+function checkFinallyStart(before: Folded, node: FoldedStep, report: Report): void {
+  const { id, index } = node.step;
+  if (before.ending === null) report("I10", `${id} started before the run had come to its end`);
+  for (const other of before.steps.values()) {
+    const { step, status, open } = other;
+    if (!step.last && open !== null) report("I10", `${id} started while ${step.id} was ${status}`);
+    if (step.last && step.index < index && !OVER.includes(status))
+      report("I10", `${id} started while ${step.id}, which comes before it, was ${status}`);
+  }
+}
+
+const OVER = ["succeeded", "failed", "skipped", "canceled"];
 
 /** I11: after a resume the run has ended or waits. */
 function checkEnd(run: Run, phase: Phase, report: Report): void {
@@ -146,4 +175,29 @@ function checkEnd(run: Run, phase: Phase, report: Report): void {
       report("I11", `the journal ends with ${last?.event}: the run has neither ended nor does it wait`);
     }
   }
+}
+
+/** I11: at each end every step of `finally` has run since the run came to that end, unless a cancel cut it short. */
+function checkFinally(run: Run, report: Report): void {
+  const definition = run.definition as Definition;
+  const last = definition.steps.filter((step) => step.last);
+  fold(definition, run.lines, (line, before) => {
+    if (line.event !== "run_ended" || last.length === 0) return;
+    if (before.ending === null)
+      report("I11", `line ${line.seq}: the run ended, and its finally steps did not run`);
+    if (line.status === "canceled") return;
+    const nodes = last.map(({ id }) => before.steps.get(id) as FoldedStep);
+    for (const { step, status } of nodes) {
+      if (!OVER.includes(status))
+        report("I11", `line ${line.seq}: the run ended while ${step.id} was ${status}`);
+    }
+    const failed = nodes.some((node) => node.status === "failed" && !isPassed(node));
+    const expected = before.ending?.status === "succeeded" && failed ? "failed" : before.ending?.status;
+    const badOutputs = line.reason?.code === "RUN_OUTPUT_ERROR";
+    if (before.ending !== null && line.status !== expected && !badOutputs)
+      report(
+        "I11",
+        `line ${line.seq}: the run ended as ${line.status}, and had come to its end as ${expected}`,
+      );
+  });
 }

@@ -36,10 +36,19 @@ export interface Step {
   readonly allowFailure: boolean;
   readonly onInterrupt: "rerun" | "fail";
   readonly next: string | null;
+  /** It ends in a decision. */
+  readonly gate: boolean;
+  /** The decision is a person's, and no process is started. */
+  readonly approval: boolean;
+  readonly onApprove: string | null;
+  readonly onReject: string | null;
+  /** It stands under `finally`. */
+  readonly last: boolean;
 }
 
 export interface Definition {
   readonly shape: "sequence" | "graph";
+  /** Those of `finally` after all others. */
   readonly steps: readonly Step[];
 }
 
@@ -152,16 +161,24 @@ function define(bytes: Buffer, id: string | undefined): Definition | null {
   }
   const workflow = file?.workflows ? file.workflows.find((one: Loose) => one.id === id) : file;
   if (!Array.isArray(workflow?.steps)) return null;
-  const steps = workflow.steps.map(
-    (step: Loose, index: number): Step => ({
+  const main: Loose[] = workflow.steps;
+  const last: Loose[] = workflow.finally ?? [];
+  const steps = [...main, ...last].map((step: Loose, index): Step => {
+    const approval = step.type === "approval" || step.message !== undefined;
+    const targets = { onApprove: step.on_approve ?? null, onReject: step.on_reject ?? null };
+    return {
       id: step.id,
       index,
-      needs: step.needs ?? [],
+      needs: typeof step.needs === "string" ? [step.needs] : (step.needs ?? []),
       retries: step.retry?.max ?? step.limits?.max_retries ?? workflow.limits?.max_retries ?? 0,
       allowFailure: step.allow_failure === true,
       onInterrupt: step.on_interrupt ?? "rerun",
       next: step.next ?? null,
-    }),
-  );
-  return { shape: workflow.steps.some((step: Loose) => step.needs) ? "graph" : "sequence", steps };
+      gate: approval || step.type === "agent_review" || (targets.onApprove ?? targets.onReject) !== null,
+      approval,
+      ...targets,
+      last: index >= main.length,
+    };
+  });
+  return { shape: main.some((step) => step.needs) ? "graph" : "sequence", steps };
 }

@@ -52,6 +52,8 @@ function* unlike(snapshot: Loose, state: Folded): Generator<string> {
     for (const key of ["status", "attempts"] as const) {
       if (step[key] !== folded[key]) yield `${key} of ${id} is ${step[key]}, by the journal ${folded[key]}`;
     }
+    if ((step.decision ?? null) !== folded.decision)
+      yield `decision of ${id} is ${step.decision}, by the journal ${folded.decision}`;
     if (!isDeepStrictEqual(step.outputs ?? {}, folded.outputs ?? {}))
       yield `outputs of ${id} are ${show(step.outputs)}`;
     const failed = folded.status === "failed" || folded.status === "retrying";
@@ -83,8 +85,8 @@ function* pointerFaults(run: Run, snapshot: Loose, state: Folded): Generator<str
     if (entry.attempt !== attempt)
       yield `the pointer says attempt ${entry.attempt} of ${entry.step}, it is ${attempt}`;
   }
-  const active = [...state.steps.values()].filter(
-    ({ status }) => status === "running" || status === "retrying",
+  const active = [...state.steps.values()].filter(({ status }) =>
+    ["running", "retrying", "waiting"].includes(status),
   );
   if (state.status === "running" && pointer.length < Math.min(100, active.length))
     yield "the pointer misses an active step";

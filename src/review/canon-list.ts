@@ -1,0 +1,106 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { isTempName } from "../store/atomic-file.ts";
+import { ATTEMPT_FILES, RUN_FILES } from "../store/layout.ts";
+
+/** A file of a run, or a link or something odd in its place. */
+export interface Listed {
+  /** Relative to the run, with `/`. */
+  readonly path: string;
+  readonly kind: "file" | "link" | "other";
+  /** The folder of its attempt; undefined: it belongs to none. */
+  readonly attempt?: string;
+  /** Its path in the attempt, or in the run. */
+  readonly name: string;
+}
+
+const LEFT_OUT = new Set<string>([RUN_FILES.lock, RUN_FILES.control]);
+const TORN = `${RUN_FILES.journal}.torn-`;
+/** Beside a canonical form, for people; made from it. */
+const PAGE = "README.md";
+const ATTEMPT = /^(steps\/[^/]+\/(?:item-\d+\/)?attempt-\d+)\/(.+)$/;
+
+/** Every file of a run that counts, in no order. */
+export function listFiles(root: string, { isCanonical }: { readonly isCanonical: boolean }): Listed[] {
+  const found: Listed[] = [];
+  const walk = (folder: string) => {
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+      const { name } = entry;
+      if (isTempName(name)) continue;
+      if (folder === "") {
+        if (LEFT_OUT.has(name) || name.startsWith(TORN) || (isCanonical && name === PAGE)) continue;
+        if (!isCanonical && (name === RUN_FILES.snapshot || name === RUN_FILES.journal)) continue;
+      }
+      const path = folder === "" ? name : `${folder}/${name}`;
+      if (entry.isDirectory()) walk(path);
+      else
+        found.push({
+          path,
+          kind: entry.isFile() ? "file" : entry.isSymbolicLink() ? "link" : "other",
+          ...within(path),
+        });
+    }
+  };
+  walk("");
+  return found;
+}
+
+function within(path: string): { attempt?: string; name: string } {
+  const match = ATTEMPT.exec(path);
+  return match ? { attempt: match[1] as string, name: match[2] as string } : { name: path };
+}
+
+const FIRST = [RUN_FILES.snapshot, RUN_FILES.journal, RUN_FILES.definition, RUN_FILES.prompts, "workflows"];
+const IN_ATTEMPT: readonly string[] = [
+  ATTEMPT_FILES.record,
+  ATTEMPT_FILES.script,
+  ATTEMPT_FILES.prompt,
+  ATTEMPT_FILES.context,
+  ATTEMPT_FILES.stdin,
+  ATTEMPT_FILES.gate,
+  ATTEMPT_FILES.agent,
+  ATTEMPT_FILES.stdout,
+  ATTEMPT_FILES.stderr,
+  ATTEMPT_FILES.exit,
+  ATTEMPT_FILES.output,
+  ATTEMPT_FILES.summary,
+  ATTEMPT_FILES.outputs,
+  ATTEMPT_FILES.values,
+  ATTEMPT_FILES.work,
+];
+
+/** The run's own files, then its attempts in the order of the file, then what else there is; by code units, not by a locale. */
+export function inFileOrder(files: readonly Listed[], steps: readonly string[]): Listed[] {
+  const indexes = new Map(steps.map((id, index) => [id, index]));
+  return files
+    .map((file) => ({ file, key: keyOf(file, indexes) }))
+    .sort((a, b) => compareKeys(a.key, b.key))
+    .map(({ file }) => file);
+}
+
+/** Numbers, then a text. */
+type Key = readonly [group: number, step: number, item: number, attempt: number, place: number, text: string];
+
+function keyOf({ path, attempt, name }: Listed, indexes: ReadonlyMap<string, number>): Key {
+  if (attempt === undefined) {
+    const first = FIRST.indexOf(path.split("/", 1)[0] as string);
+    return first >= 0 ? [0, first, 0, 0, 0, path] : [2, 0, 0, 0, 0, path];
+  }
+  const [, step = "", ...parts] = attempt.split("/");
+  const [last = "", item = "item-0"] = parts.reverse();
+  const place = IN_ATTEMPT.indexOf(name.split("/", 1)[0] as string);
+  const at = indexes.get(step) ?? indexes.size;
+  return [1, at, numberOf(item), numberOf(last), place < 0 ? IN_ATTEMPT.length : place, `${step}/${name}`];
+}
+
+function numberOf(name: string): number {
+  return Number(name.slice(name.lastIndexOf("-") + 1));
+}
+
+function compareKeys(a: Key, b: Key): number {
+  for (let at = 0; at < 5; at += 1) {
+    const difference = (a[at] as number) - (b[at] as number);
+    if (difference !== 0) return difference;
+  }
+  return a[5] < b[5] ? -1 : a[5] > b[5] ? 1 : 0;
+}

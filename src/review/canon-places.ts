@@ -1,0 +1,106 @@
+import { posix } from "node:path";
+
+/** What stands for something that is another one in another run. */
+export const PLACEHOLDERS = {
+  runId: "<run-id>",
+  run: "<run>",
+  project: "<project>",
+  home: "<home>",
+  tmp: "<tmp>",
+  redacted: "<redacted>",
+} as const;
+
+type Place = "run" | "project" | "home" | "tmp";
+
+/** What is known of where a run was made; absolute paths, as its engines saw them. */
+export interface KnownPlaces {
+  /** Null: unknown; ids of the form that wf makes are recognised. */
+  readonly runId: string | null;
+  readonly run: readonly string[];
+  readonly project: readonly string[];
+  readonly home: readonly string[];
+  readonly tmp: readonly string[];
+  /** A chosen id may be a word that stands here too; then it is replaced only where it can be nothing else. */
+  readonly definition: string;
+}
+
+const MADE_ID = "\\d{8}-\\d{6}-[a-z][a-z0-9_-]*-[a-z0-9]{4}";
+const NOT_IN_WORD = { before: "(?<![A-Za-z0-9])", after: "(?![A-Za-z0-9])" };
+/** A folder's name goes on: `/home/ann/demo-2`, `/home/ann/demo.git`. */
+const NAME_ENDS = "(?![A-Za-z0-9_-]|\\.[A-Za-z0-9])";
+const PATH_BEGINS = "(?<![A-Za-z0-9_.~-])";
+const FOLDER = "/[^\\s/\"'`:;,=<>|(){}\\[\\]$*?\\\\]+";
+
+/** Where a run does not say what its home was, any home is one; the same for the folder of temporary files. */
+const ANY_HOME = `${PATH_BEGINS}(?:/(?:home|Users)/[A-Za-z0-9_][A-Za-z0-9._-]*(?<![.])|/root${NAME_ENDS})`;
+const ANY_TMP = `${PATH_BEGINS}(?:/private)?(?:/tmp|/var/tmp|/var/folders/[^/\\s]+/[^/\\s]+/T)${NAME_ENDS}`;
+
+/**
+ * Puts placeholders for the run's id and its folders. Depends on what the run recorded alone, never on the machine that
+ * this is done on. One pass: what has been put is not looked at again.
+ */
+export class Places {
+  readonly #id: RegExp;
+  readonly #pattern: RegExp;
+  readonly #putFor: readonly string[];
+
+  constructor(known: KnownPlaces) {
+    const id = known.runId === null ? MADE_ID : escaped(known.runId);
+    const alternatives: { readonly pattern: string; readonly put: string }[] = [
+      // Wherever it was: a folder of that name is the run's.
+      { pattern: `(?:${FOLDER}){1,40}?/${id}${NAME_ENDS}`, put: PLACEHOLDERS.run },
+    ];
+    for (const { path, place } of longestFirst(known)) {
+      alternatives.push({ pattern: `${escaped(path)}${NAME_ENDS}`, put: PLACEHOLDERS[place] });
+    }
+    if (known.home.length === 0) alternatives.push({ pattern: ANY_HOME, put: PLACEHOLDERS.home });
+    alternatives.push({ pattern: ANY_TMP, put: PLACEHOLDERS.tmp });
+    const idAnywhere = `${NOT_IN_WORD.before}${id}${NOT_IN_WORD.after}`;
+    const ofId = isWord(known, idAnywhere) ? `(?<=^|/)${id}(?=$|/)` : idAnywhere;
+    alternatives.push({ pattern: ofId, put: PLACEHOLDERS.runId });
+    this.#id = new RegExp(ofId, "gmu");
+    this.#pattern = new RegExp(alternatives.map(({ pattern }) => `(${pattern})`).join("|"), "gmu");
+    this.#putFor = alternatives.map(({ put }) => put);
+  }
+
+  /** Placeholders in a text. */
+  in(text: string): string {
+    if (!text.includes("/")) return this.inName(text);
+    return text.replace(this.#pattern, (...found) => {
+      const at = this.#putFor.findIndex((_, index) => found[index + 1] !== undefined);
+      return this.#putFor[at] as string;
+    });
+  }
+
+  /** The id alone, for names of files. */
+  inName(name: string): string {
+    return name.replace(this.#id, PLACEHOLDERS.runId);
+  }
+}
+
+/** Whether a chosen id is a word that may mean something else. */
+function isWord({ runId, definition }: KnownPlaces, pattern: string): boolean {
+  if (runId === null) return false;
+  return runId.length < 2 || new RegExp(pattern, "u").test(definition);
+}
+
+function longestFirst(known: KnownPlaces): { path: string; place: Place }[] {
+  const found = new Map<string, Place>();
+  for (const place of ["run", "project", "home", "tmp"] as const) {
+    for (const path of known[place].flatMap(spellings)) if (!found.has(path)) found.set(path, place);
+  }
+  return [...found]
+    .map(([path, place]) => ({ path, place }))
+    .sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? -1 : 1));
+}
+
+/** macOS has `/tmp` and `/var` under `/private` too, and programs name either. */
+function spellings(path: string): string[] {
+  const plain = posix.normalize(path).replace(/\/+$/, "");
+  if (!plain.startsWith("/")) return [];
+  return [plain, plain.startsWith("/private/") ? plain.slice("/private".length) : `/private${plain}`];
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+}

@@ -1,0 +1,113 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { WfError } from "../core/problem.ts";
+import { RUN_FILES } from "../store/layout.ts";
+import type { LegacyRunRecord } from "../store/legacy-record.ts";
+import { readSnapshot, readSnapshotFile } from "../store/snapshot.ts";
+import { type Liveness, liveness } from "./liveness.ts";
+import { type Checked, lookAtRun, type Pass } from "./verify-pass.ts";
+import type { Finding } from "./verify-rules.ts";
+
+/** What a look at all of a run came to. */
+export type Verified =
+  | {
+      readonly kind: "current";
+      readonly runDir: string;
+      /** As the journal says it, else `run.json`; null if neither can. */
+      readonly runId: string | null;
+      readonly status: string | null;
+      readonly liveness: Liveness;
+      /** Damage first. */
+      readonly findings: readonly Finding[];
+      readonly checked: Checked;
+      readonly pass: Pass;
+    }
+  | { readonly kind: "legacy"; readonly path: string; readonly record: LegacyRunRecord };
+
+export type VerifiedRun = Extract<Verified, { kind: "current" }>;
+
+/** While an engine drives a run, what an unfinished turn leaves is looked at again, so often and after so long. */
+const LOOKS = 5;
+const PAUSE_MS = 150;
+
+/**
+ * Holds a run against every promise of its format. Reads only, and takes no lock: while an engine drives the run, only
+ * what stays wrong counts. Raises RUN_NOT_FOUND, and FORMAT_UNKNOWN for a run of a newer program.
+ */
+export async function verifyRun(path: string): Promise<Verified> {
+  const older = legacyAt(path);
+  if (older !== null) return older;
+  let before = liveness(path);
+  let pass = lookAtRun(path, null);
+  let driver = liveness(path);
+  for (let looks = 1; looks < LOOKS && isDamaged(pass.findings); looks += 1) {
+    if (before.state === "nobody" && driver.state === "nobody") break;
+    await wait(PAUSE_MS);
+    before = liveness(path);
+    const again = lookAtRun(path, null);
+    driver = liveness(path);
+    pass = { ...again, findings: confirmed(pass.findings, again.findings) };
+  }
+  return toVerified(path, pass, driver);
+}
+
+export function toVerified(runDir: string, pass: Pass, driver: Liveness): VerifiedRun {
+  const status = pass.record?.status ?? null;
+  const findings = [...pass.findings];
+  if ((status === "running" || status === "queued") && driver.state === "nobody") {
+    findings.push({
+      level: "note",
+      rule: "interrupted",
+      path: ".",
+      message: "it was cut off, and nobody drives it",
+      todo: "wf resume goes on with it",
+    });
+  }
+  return {
+    kind: "current",
+    runDir,
+    runId: pass.record?.runId ?? pass.lines[0]?.run ?? null,
+    status,
+    liveness: driver,
+    findings: [
+      ...findings.filter(({ level }) => level === "damage"),
+      ...findings.filter(({ level }) => level === "note"),
+    ],
+    checked: pass.checked,
+    pass,
+  };
+}
+
+export function isDamaged(findings: readonly Finding[]): boolean {
+  return findings.some(({ level }) => level === "damage");
+}
+
+/** Damage that was there both times, and the notes of the later. */
+function confirmed(before: readonly Finding[], now: readonly Finding[]): Finding[] {
+  const key = ({ rule, path, line, message }: Finding) => JSON.stringify([rule, path, line, message]);
+  const known = new Set(before.filter(({ level }) => level === "damage").map(key));
+  return now.filter((finding) => finding.level === "note" || known.has(key(finding)));
+}
+
+/** A record of before inputs were recorded: a file, or a folder with nothing else. Raises RUN_NOT_FOUND. */
+function legacyAt(path: string): Extract<Verified, { kind: "legacy" }> | null {
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  if (isFile) {
+    const found = readSnapshotFile(path);
+    if (found.kind === "legacy") return { kind: "legacy", path, record: found.record };
+    const why = found.kind === "current" ? "it is the run.json of a run; name its folder" : found.why;
+    throw notARun(`${path} is no run: ${why}`);
+  }
+  const journal = existsSync(join(path, RUN_FILES.journal));
+  if (journal) return null;
+  const found = readSnapshot(path);
+  if (found.kind === "legacy") return { kind: "legacy", path, record: found.record };
+  if (found.kind === "missing")
+    throw notARun(`${path} is no run directory: it holds neither ${RUN_FILES.snapshot} nor ${RUN_FILES.journal}`);
+  return null;
+}
+
+function notARun(message: string): WfError {
+  return new WfError({ code: "RUN_NOT_FOUND", message, hint: "wf ls lists the runs" });
+}

@@ -1,0 +1,86 @@
+/*
+ * Runs with gates, decisions and steps for the end, broken anywhere.
+ *
+ * WF_CRASH_CASES=240   how many cases, of all crash tests; `all`: every one
+ * WF_CRASH_SEED=1, WF_CRASH_ONLY='…', WF_TEST_KEEP=1, WF_BIN=…/bin/wf.js   as in crash.test.ts
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { needsLinux } from "../rig/held.ts";
+import { type Case, errors, kills, label, randomFrom, sample } from "./cases.ts";
+import { runCase, type Undisturbed, undisturbed } from "./run-case.ts";
+import { GATE_SCENARIOS, type Scenario } from "./scenarios.ts";
+
+const AT_ONCE = 2;
+const seed = Number(process.env.WF_CRASH_SEED ?? Math.floor(Math.random() * 1e9));
+const wanted = process.env.WF_CRASH_CASES === "all" ? Infinity : Number(process.env.WF_CRASH_CASES ?? 120);
+const only = process.env.WF_CRASH_ONLY;
+
+/** Of all cases that are wanted, how many go to the kills, and to the errors, of each command that drives a run. */
+const SHARE = { kills: 0.1, errors: 0.02 };
+
+const plain = new Map<string, Undisturbed>();
+let total = 0;
+let violations = 0;
+
+describe(`a run with gates, broken anywhere (WF_CRASH_SEED=${seed})`, { skip: needsLinux }, () => {
+  before(async () => {
+    for (const scenario of GATE_SCENARIOS) plain.set(scenario.name, await undisturbed(scenario));
+  });
+
+  after(async () => {
+    for (const { project } of plain.values()) await project.remove();
+    console.log(`seed: ${seed}`);
+    console.log(`cases: ${total}, violations: ${violations}`);
+  });
+
+  test("an undisturbed run breaks no invariant, and equals another one", async () => {
+    for (const scenario of GATE_SCENARIOS) {
+      assert.deepEqual(of(scenario).violations, [], scenario.name);
+      const never = { at: 1_000_000, when: "before", does: "kill" } as const;
+      assert.deepEqual(await runCase(scenario, { scenario: scenario.name, fault: never }, of(scenario)), []);
+    }
+  });
+
+  for (const scenario of GATE_SCENARIOS) {
+    test(`${scenario.name}: each command that drives it is killed at every operation`, async () => {
+      await tryAll(scenario, casesOf(scenario, kills), SHARE.kills);
+    });
+
+    test(`${scenario.name}: every operation of each such command on a file fails`, async () => {
+      await tryAll(scenario, casesOf(scenario, errors), SHARE.errors);
+    });
+  }
+});
+
+function of(scenario: Scenario): Undisturbed {
+  return plain.get(scenario.name) as Undisturbed;
+}
+
+/** The cases of each phase, so that as many are taken of each. */
+function casesOf(scenario: Scenario, make: typeof kills): Case[][] {
+  return of(scenario).phases.map(({ operations }, phase) =>
+    make(operations).map((fault) => ({ scenario: scenario.name, phase, fault })),
+  );
+}
+
+async function tryAll(scenario: Scenario, phases: readonly Case[][], share: number): Promise<void> {
+  const random = randomFrom(seed);
+  const chosen = phases.flatMap((cases) =>
+    only ? cases.filter((one) => label(one) === only) : sample(cases, Math.ceil(wanted * share), random),
+  );
+  const failures: string[] = [];
+  const queue = [...chosen];
+  const work = async () => {
+    for (let one = queue.shift(); one; one = queue.shift()) {
+      const found = await runCase(scenario, one, of(scenario));
+      total += 1;
+      violations += found.length;
+      if (found.length > 0) failures.push(`${label(one)}\n    ${found.join("\n    ")}`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  console.log(`${scenario.name}: ${chosen.length} of ${phases.flat().length} cases`);
+  const again = "again, one alone: WF_CRASH_ONLY='…' npm run test:crash";
+  assert.ok(failures.length === 0, `${failures.join("\n")}\n(WF_CRASH_SEED=${seed}; ${again})`);
+}
