@@ -81,6 +81,17 @@ export const CATALOG: readonly { readonly group: string; readonly commands: read
     ],
   },
   {
+    group: "Reviewing",
+    commands: [
+      {
+        name: "verify",
+        usage: "verify RUN",
+        describe: "hold a run against every promise of its format",
+        load: () => import("./commands/verify.ts"),
+      },
+    ],
+  },
+  {
     group: "Authoring",
     commands: [
       {

@@ -1,4 +1,4 @@
-import { successor } from "./decide.ts";
+import { successor } from "./path.ts";
 import type { PointerEntry } from "./record.ts";
 import { isPassed, nodeAt, type RunState } from "./state.ts";
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
-import { decide, nextTime, type Situation } from "../core/decide.ts";
+import type { Situation } from "../core/action.ts";
+import { decide, nextTime } from "../core/decide.ts";
 import { evaluate } from "../core/expression.ts";
 import { SETTLED_AFTER_MS } from "../core/limits.ts";
 import { WfError } from "../core/problem.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Action } from "../core/decide.ts";
+import type { Action } from "../core/action.ts";
 import type { AttemptCause, Failure, StopReason } from "../core/event.ts";
 import type { Json } from "../core/json.ts";
 import { GRACE_MS } from "../core/limits.ts";

@@ -1,4 +1,4 @@
-import { spentBudget } from "../core/decide.ts";
+import { spentBudget } from "../core/budget.ts";
 import { parseDuration } from "../core/duration.ts";
 import type { EffectiveLimits } from "../core/event.ts";
 import { WfError } from "../core/problem.ts";

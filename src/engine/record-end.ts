@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { successor } from "../core/decide.ts";
 import type { AttemptRecord, AttemptStatus, Decision, Failure } from "../core/event.ts";
+import { successor } from "../core/path.ts";
 import { mayRetry } from "../core/retry.ts";
 import { isFinally, nodeAt, type RunState, type StepNode } from "../core/state.ts";
 import type { Secrets } from "../secrets/secrets.ts";

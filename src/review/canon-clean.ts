@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { readFileSync, readlinkSync, statSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { ATTEMPT_FILES, RUN_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
-import { binary, cutFile, isText, sha256 } from "./canon-cut.ts";
+import { binary, cutFile, isText, readSmallText, sha256 } from "./canon-cut.ts";
 import type { Listed } from "./canon-list.ts";
 import type { Places } from "./canon-places.ts";
 import { type Cleaner, canonicalAttempt, canonicalGate, canonicalRecord } from "./canon-records.ts";
@@ -63,7 +63,7 @@ export class RunCleaner implements Cleaner {
     } else if (name === ATTEMPT_FILES.gate) return null;
     else if (name === ATTEMPT_FILES.agent) return this.#record(full, canonicalRecord);
     else if (name === ATTEMPT_FILES.record) return this.#record(full, canonicalAttempt);
-    else if (WHOLE.has(name)) return this.free(readFileSync(full, "utf8"));
+    else if (WHOLE.has(name)) return this.free(readSmallText(full));
     return this.#cut(full, attempt !== undefined && LOGS.has(name));
   }
 
@@ -92,7 +92,7 @@ export class RunCleaner implements Cleaner {
 
   #cut(path: string, isLog: boolean): string {
     const clean = isLog ? (text: string) => this.free(settled(text)) : (text: string) => this.free(text);
-    const { text, changed } = cutFile(path, statSync(path).size, clean, isLog);
+    const { text, changed } = cutFile(path, clean, isLog);
     if (changed) this.#files.set(changed.from, changed.to);
     return text;
   }

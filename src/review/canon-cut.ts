@@ -21,23 +21,35 @@ export interface CutText {
 }
 
 /** The canonical text of a file; `clean` is given whole lines. */
-export function cutFile(
-  path: string,
-  size: number,
-  clean: (text: string) => string,
-  isLog: boolean,
-): CutText {
-  if (size <= CHUNK_BYTES) {
-    const bytes = fs.readFileSync(path);
-    if (!isLog && !isText(bytes)) return { text: binary(size, sha256(bytes)) };
-    const before = bytes.toString("utf8");
-    const text = clean(before);
-    const after = Buffer.byteLength(text);
-    const shown = after <= MAX_TEXT_BYTES ? text : shorten(text, after);
-    if (text === before) return { text: shown };
-    return { text: shown, changed: { from: sha256(bytes), to: { sha256: sha256(text), bytes: after } } };
+export function cutFile(path: string, clean: (text: string) => string, isLog: boolean): CutText {
+  const bytes = readSmall(path);
+  if (bytes === null) return cutLargeFile(path, clean, isLog);
+  if (!isLog && !isText(bytes)) return { text: binary(bytes.length, sha256(bytes)) };
+  const before = bytes.toString("utf8");
+  const text = clean(before);
+  const after = text.length * 3 <= MAX_TEXT_BYTES ? 0 : Buffer.byteLength(text);
+  const shown = after <= MAX_TEXT_BYTES ? text : shorten(text, after);
+  if (text === before) return { text: shown };
+  const to = { sha256: sha256(text), bytes: Buffer.byteLength(text) };
+  return { text: shown, changed: { from: sha256(bytes), to } };
+}
+
+const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+
+/** The bytes of a file, good until the next call; null if they do not fit. Most are small, and each call counts. */
+function readSmall(path: string): Buffer | null {
+  const fd = fs.openSync(path, "r");
+  try {
+    const length = fs.readSync(fd, buffer, 0, CHUNK_BYTES, 0);
+    return length < CHUNK_BYTES ? buffer.subarray(0, length) : null;
+  } finally {
+    fs.closeSync(fd);
   }
-  return cutLargeFile(path, clean, isLog);
+}
+
+export function readSmallText(path: string): string {
+  const bytes = readSmall(path);
+  return bytes === null ? fs.readFileSync(path, "utf8") : bytes.toString("utf8");
 }
 
 /** The same in memory that does not grow with the file. */

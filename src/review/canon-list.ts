@@ -1,6 +1,6 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { type Dirent, readdirSync } from "node:fs";
 import { isTempName } from "../store/atomic-file.ts";
+import { errnoOf } from "../store/io-error.ts";
 import { ATTEMPT_FILES, RUN_FILES } from "../store/layout.ts";
 
 /** A file of a run, or a link or something odd in its place. */
@@ -14,35 +14,55 @@ export interface Listed {
   readonly name: string;
 }
 
-const LEFT_OUT = new Set<string>([RUN_FILES.lock, RUN_FILES.control]);
+/** Of no meaning, or taken from elsewhere. */
+const NOT_LISTED = new Set<string>([
+  RUN_FILES.lock,
+  RUN_FILES.control,
+  RUN_FILES.snapshot,
+  RUN_FILES.journal,
+  RUN_FILES.steps,
+]);
 const TORN = `${RUN_FILES.journal}.torn-`;
 /** Beside a canonical form, for people; made from it. */
 const PAGE = "README.md";
 const ATTEMPT = /^(steps\/[^/]+\/(?:item-\d+\/)?attempt-\d+)\/(.+)$/;
 
-/** Every file of a run that counts, in no order. */
-export function listFiles(root: string, { isCanonical }: { readonly isCanonical: boolean }): Listed[] {
+/** Every file of a canonical form, in no order. */
+export function listCanonical(root: string): Listed[] {
   const found: Listed[] = [];
-  const walk = (folder: string) => {
-    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
-      const { name } = entry;
-      if (isTempName(name)) continue;
-      if (folder === "") {
-        if (LEFT_OUT.has(name) || name.startsWith(TORN) || (isCanonical && name === PAGE)) continue;
-        if (!isCanonical && (name === RUN_FILES.snapshot || name === RUN_FILES.journal)) continue;
-      }
-      const path = folder === "" ? name : `${folder}/${name}`;
-      if (entry.isDirectory()) walk(path);
-      else
-        found.push({
-          path,
-          kind: entry.isFile() ? "file" : entry.isSymbolicLink() ? "link" : "other",
-          ...within(path),
-        });
-    }
-  };
-  walk("");
+  walk(root, "", found, (name) => name === PAGE);
   return found;
+}
+
+/** The files of a run that count, but for its snapshot and journal, in no order. `attempts`: the folders of those that were started. */
+export function listRun(root: string, attempts: Iterable<string>): Listed[] {
+  const found: Listed[] = [];
+  walk(root, "", found, (name) => NOT_LISTED.has(name) || name.startsWith(TORN));
+  for (const folder of attempts) walk(root, folder, found);
+  return found;
+}
+
+function walk(root: string, folder: string, found: Listed[], leaveOut?: (name: string) => boolean): void {
+  for (const entry of entriesOf(`${root}/${folder}`)) {
+    const { name } = entry;
+    if (isTempName(name) || leaveOut?.(name)) continue;
+    const path = folder === "" ? name : `${folder}/${name}`;
+    if (entry.isDirectory()) walk(root, path, found);
+    else {
+      const kind = entry.isFile() ? "file" : entry.isSymbolicLink() ? "link" : "other";
+      found.push({ path, kind, ...within(path) });
+    }
+  }
+}
+
+/** Git drops empty folders, and a folder of an attempt can be one. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
 }
 
 function within(path: string): { attempt?: string; name: string } {

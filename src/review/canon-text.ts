@@ -8,6 +8,7 @@ export function settled(text: string): string {
 
 // Written as texts: what is looked for are control characters.
 const CSI = "(?:\\u001b\\[|\\u009b)";
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 /** Colours, titles, links, charsets, modes: what prints nothing and moves nothing. */
 const UNMOVING = new RegExp(

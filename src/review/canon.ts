@@ -10,7 +10,7 @@ import { formatRecord } from "../store/record-text.ts";
 import { RunCleaner } from "./canon-clean.ts";
 import { type Ordering, orderingOf } from "./canon-definition.ts";
 import { type CanonFile, type CanonForm, parseForm } from "./canon-form.ts";
-import { inFileOrder, type Listed, listFiles } from "./canon-list.ts";
+import { inFileOrder, type Listed, listCanonical, listRun } from "./canon-list.ts";
 import { ordered } from "./canon-order.ts";
 import { type KnownPlaces, PLACEHOLDERS, Places } from "./canon-places.ts";
 import { canonicalAttempt, canonicalEvent, canonicalRun } from "./canon-records.ts";
@@ -33,7 +33,7 @@ function readCanonical(path: string): CanonForm | null {
     const record = jsonOf(readFileSync(join(path, RUN_FILES.snapshot), "utf8"));
     if (record?.runId !== PLACEHOLDERS.runId) return null;
     const steps = isJsonObject(record.steps) ? Object.keys(record.steps) : [];
-    const files = inFileOrder(listFiles(path, { isCanonical: true }), steps);
+    const files = inFileOrder(listCanonical(path), steps);
     return files.map(({ path: name }) => ({ path: name, text: readFileSync(join(path, name), "utf8") }));
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
@@ -73,13 +73,12 @@ interface Parts {
 function assemble({ runDir, lines, record, ordering, places }: Parts): CanonFile[] {
   const clean = new RunCleaner(runDir, places, ordering.redact);
   const { started, records } = attemptsOf(lines);
-  const files = inFileOrder(listFiles(runDir, { isCanonical: false }), ordering.steps).filter(
-    ({ attempt }) => attempt === undefined || started.has(attempt),
-  );
+  const files = inFileOrder(listRun(runDir, started), ordering.steps);
   // Files first: records hold digests of them. Then gates, whose digests are of those.
   const texts = new Map<Listed, string>();
   for (const file of files) {
-    const text = clean.textOf(file);
+    const isKnown = file.name === ATTEMPT_FILES.record && records.has(file.attempt ?? "");
+    const text = isKnown ? null : clean.textOf(file);
     if (text !== null) texts.set(file, text);
   }
   for (const file of files) if (file.name === ATTEMPT_FILES.gate) texts.set(file, clean.gateFile(file));

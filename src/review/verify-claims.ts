@@ -68,7 +68,11 @@ export function checkClaims(
   for (const epoch of freed) {
     if (owners.has(epoch)) continue;
     const path = `${RUN_FILES.lock}/${LOCK_FILES.free(epoch)}`;
-    findings.damage("claim-kept", path, `it says that engine ${epoch} is done, and no claim is of that engine`);
+    findings.damage(
+      "claim-kept",
+      path,
+      `it says that engine ${epoch} is done, and no claim is of that engine`,
+    );
   }
   for (const line of lines) if (line.event === "engine_started") agree(line, owners, findings);
   return claims;
@@ -77,7 +81,11 @@ export function checkClaims(
 function missing(epoch: number, epochs: ReadonlyMap<number, number>, findings: Findings): void {
   const line = epochs.get(epoch);
   const wrote = line === undefined ? "" : `, and line ${line} of the journal was written under it`;
-  findings.damage("claim-kept", `${RUN_FILES.lock}/${LOCK_FILES.owner(epoch)}`, `the claim is missing${wrote}`);
+  findings.damage(
+    "claim-kept",
+    `${RUN_FILES.lock}/${LOCK_FILES.owner(epoch)}`,
+    `the claim is missing${wrote}`,
+  );
 }
 
 /** Where there are no hard links a claim is a folder that holds the file. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { errnoOf } from "../store/io-error.ts";
+import { ATTEMPT_FILES, RUN_FILES } from "../store/layout.ts";
 import type { Findings } from "./verify-rules.ts";
 
 export type Kind = "file" | "folder";
@@ -80,9 +81,10 @@ export class Files {
 
   wrongKind(path: string, found: Kind | "link" | "other", kind: Kind): void {
     const what = { file: "a file", folder: "a folder", link: "a link", other: "neither a file nor a folder" };
-    this.#findings.damage("file-kind", path, `it is ${what[found]} where ${what[kind]} is due`, {
-      repair: "quarantine",
-    });
+    const message = `it is ${what[found]} where ${what[kind]} is due`;
+    // Aside goes only what can be written again.
+    const again = path === RUN_FILES.snapshot || path.endsWith(`/${ATTEMPT_FILES.record}`);
+    this.#findings.damage("file-kind", path, message, again ? { repair: "quarantine" } : {});
   }
 
   /** Size and SHA-256 of a file, read piece by piece; null if it can not be read. */

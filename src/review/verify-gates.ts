@@ -115,8 +115,7 @@ export function checkGate(gates: Gates, known: KnownAttempt, folder: string, pre
   if (value.digest !== due) bad("its digest is not that of its message and of what it shows");
   else if (decided && decided.digest !== due)
     bad(`its digest is not the one that line ${decided.seq} of the journal decided on`);
-  else if (text !== formatRecord(value))
-    bad("it is not laid out as wf writes it: it has been changed");
+  else if (text !== formatRecord(value)) bad("it is not laid out as wf writes it: it has been changed");
 }
 
 /** `control/`: each request that was looked at is still there and as it was; the others wait for an engine. */
@@ -136,7 +135,8 @@ export function checkRequests(gates: Gates, lines: readonly JournalLine[]): void
   }
   for (const [file, line] of looked) {
     const request = found.get(file);
-    if (!request) findings.damage("request-intact", file, `it is missing; line ${line.seq} of the journal looked at it`);
+    if (!request)
+      findings.damage("request-intact", file, `it is missing; line ${line.seq} of the journal looked at it`);
     else if (line.event === "request_taken") checkTaken(gates, line, request, lines);
   }
   for (const request of found.values()) {

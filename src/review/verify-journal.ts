@@ -101,10 +101,9 @@ class Order {
     this.#findings = findings;
   }
 
-  read(scanned: readonly Scanned[]): Pick<
-    JournalReading,
-    "lines" | "begins" | "ends" | "beyond" | "validBytes"
-  > {
+  read(
+    scanned: readonly Scanned[],
+  ): Pick<JournalReading, "lines" | "begins" | "ends" | "beyond" | "validBytes"> {
     for (const [index, each] of scanned.entries()) {
       if (each.line === null) {
         this.#broken = true;

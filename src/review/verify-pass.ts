@@ -149,11 +149,7 @@ function checkEnd(
 const ENDINGS: ReadonlySet<string> = new Set(["engine_started", "run_waiting", "run_ended"]);
 
 /** The definition, if it is the one that the run was created with and nothing that it names is missing. */
-function checkDefinition(
-  files: Files,
-  lines: readonly JournalLine[],
-  findings: Findings,
-): Workflow | null {
+function checkDefinition(files: Files, lines: readonly JournalLine[], findings: Findings): Workflow | null {
   const path = RUN_FILES.definition;
   const created = lines[0];
   if (files.kind(path) === null) findings.damage("definition-intact", path, "it is missing");

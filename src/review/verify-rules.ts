@@ -64,7 +64,8 @@ export const RULES = {
     todo: "undo the change",
   },
   "attempt-files": {
-    promise: "an attempt has the files that were made for it before it began, and those that its wrapper writes",
+    promise:
+      "an attempt has the files that were made for it before it began, and those that its wrapper writes",
     todo: "restore the file from a copy; the run goes on without it",
   },
   "attempt-script": {

@@ -17,7 +17,11 @@ export interface SnapshotText {
 }
 
 /** Null if it can not be compared with anything, which is found. */
-export function checkSnapshotText(files: Files, schemas: RunSchemas, findings: Findings): SnapshotText | null {
+export function checkSnapshotText(
+  files: Files,
+  schemas: RunSchemas,
+  findings: Findings,
+): SnapshotText | null {
   const bad = (message: string) => {
     findings.damage("snapshot-intact", PATH, message, { repair: "rebuild" });
     return null;
@@ -92,9 +96,7 @@ export function differences(found: Json | undefined, due: Json | undefined, at =
   if (Object.is(found, due)) return [];
   if (isJsonObject(found) && isJsonObject(due)) {
     const keys = new Set([...Object.keys(due), ...Object.keys(found)]);
-    return [...keys].flatMap((key) =>
-      differences(found[key], due[key], at === "" ? key : `${at}.${key}`),
-    );
+    return [...keys].flatMap((key) => differences(found[key], due[key], at === "" ? key : `${at}.${key}`));
   }
   if (Array.isArray(found) && Array.isArray(due) && found.length === due.length) {
     return found.flatMap((member, index) => differences(member, due[index], `${at}[${index}]`));

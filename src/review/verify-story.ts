@@ -1,6 +1,6 @@
-import { successor } from "../core/decide.ts";
 import type { AttemptCause, JournalLine } from "../core/event.ts";
 import { fold } from "../core/fold.ts";
+import { successor } from "../core/path.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
 import { initialState, isFinally, isPassed, type RunState, type StepNode } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";

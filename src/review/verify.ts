@@ -104,7 +104,9 @@ function legacyAt(path: string): Extract<Verified, { kind: "legacy" }> | null {
   const found = readSnapshot(path);
   if (found.kind === "legacy") return { kind: "legacy", path, record: found.record };
   if (found.kind === "missing")
-    throw notARun(`${path} is no run directory: it holds neither ${RUN_FILES.snapshot} nor ${RUN_FILES.journal}`);
+    throw notARun(
+      `${path} is no run directory: it holds neither ${RUN_FILES.snapshot} nor ${RUN_FILES.journal}`,
+    );
   return null;
 }
 

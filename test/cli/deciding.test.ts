@@ -102,7 +102,10 @@ test("an engine that does not look: the decision is in place, and is taken when 
   running.child.kill("SIGSTOP");
   const approved = await rig.wf(["approve", "r"]);
   assert.equal(approved.code, 0);
-  assert.match(approved.stdout, /^the decision is in control\/decide-gate-1-1\.json, but no engine has taken it yet/m);
+  assert.match(
+    approved.stdout,
+    /^the decision is in control\/decide-gate-1-1\.json, but no engine has taken it yet/m,
+  );
   const again = await rig.wf(["reject", "r", "--comment", "no"]);
   assert.deepEqual([again.code, again.stdout], [2, ""]);
   assert.match(again.stderr, /^wf: gate\/1 is decided already: approved by .* {3}\[NO_OPEN_GATE\]$/m);
@@ -188,7 +191,10 @@ for (const [how, line, needsProc] of [
   test(`a step can not decide a gate of its own run: ${how}`, { skip: needsProc && !hasProc }, async (t) => {
     const rig = await waitingRun(t, cheating(line));
     assert.equal(rig.read("did"), "2\n");
-    assert.match(rig.read("said"), /^wf: this is a process of a step of run r: it can not decide gate {3}\[OWN_GATE\]$/m);
+    assert.match(
+      rig.read("said"),
+      /^wf: this is a process of a step of run r: it can not decide gate {3}\[OWN_GATE\]$/m,
+    );
     // Taken up by the engine that drove the step, or by this resume.
     assert.equal((await rig.wf(["resume", "r"])).code, 3);
     assert.deepEqual(

@@ -139,7 +139,10 @@ resume:  wf resume r
 `,
   );
   const status = await rig.wf(["status", "r"]);
-  assert.match(status.stdout, / {2}decided: {2}approved by .*; the next wf resume takes it\n\nresume: {2}wf resume r\n$/);
+  assert.match(
+    status.stdout,
+    / {2}decided: {2}approved by .*; the next wf resume takes it\n\nresume: {2}wf resume r\n$/,
+  );
   assert.equal((await rig.json(["progress", "r"])).value.pendingHumanInput, null);
   const resumed = await rig.wf(["resume", "r"]);
   assert.equal(resumed.code, 0);
@@ -154,7 +157,10 @@ test("reject --resume sends the run back with the comment, approve --resume ends
   const rejected = await rig.wf(["reject", "r", "--comment", "no date\nin it", "--resume"]);
   assert.deepEqual([rejected.code, rejected.stderr], [3, ""]);
   assert.match(rejected.stdout, /sign_off\/1 .* rejects: no date ⏎ in it\n.* sign_off\/1 rejected in /);
-  assert.match(rejected.stdout, /sign_off goes to notes: sign_off rejected\n.* notes\/2 started, entered again\n/);
+  assert.match(
+    rejected.stdout,
+    /sign_off goes to notes: sign_off rejected\n.* notes\/2 started, entered again\n/,
+  );
   assert.match(rejected.stdout, /^sign_off, attempt 2, asks:$/m);
   const { code, value } = await rig.json(["approve", "r", "sign_off", "--comment", "fine", "--resume"]);
   checkOutput("approve", value);

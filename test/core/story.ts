@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Action, decide, type Situation } from "../../src/core/decide.ts";
+import type { Action, Situation } from "../../src/core/action.ts";
+import { decide } from "../../src/core/decide.ts";
 import type {
   AttemptRecord,
   AttemptStatus,

@@ -1,0 +1,189 @@
+import type { AttemptRecord, Failure, JournalLine, TransitionCode, Usage } from "./event.ts";
+import { mayRetry } from "./retry.ts";
+import {
+  isFinally,
+  isPassed,
+  nodeAt,
+  nodeOf,
+  type RunState,
+  type StepNode,
+  type StepState,
+  type UsageTotal,
+} from "./state.ts";
+
+export function startAttempt(
+  state: RunState,
+  line: JournalLine & { event: "attempt_started" },
+  at: number,
+): void {
+  const node = nodeOf(state, line.step);
+  const { attempt, cause } = line;
+  node.attempts = Math.max(node.attempts, attempt);
+  if (!isFinally(state, node.step.index)) state.iterations += 1;
+  if (node.step.type === "approval") {
+    setState(state, node, { status: "waiting", attempt, cause, startedAt: at });
+    return;
+  }
+  const process = line.volatile ? { ...state.engine, ...line.volatile.process } : null;
+  setState(state, node, { status: "running", attempt, cause, startedAt: at, process });
+}
+
+export function endAttempt(state: RunState, record: AttemptRecord, retryAt: number | null): void {
+  const node = nodeOf(state, record.step);
+  const at = node.state;
+  if ((at.status !== "running" && at.status !== "waiting") || at.attempt !== record.attempt) {
+    throw new Error(`attempt ${record.attempt} of ${record.step} ended without having started`);
+  }
+  const { attempt } = record;
+  const uncount = () => {
+    if (!isFinally(state, node.step.index)) state.iterations -= 1;
+  };
+  switch (record.status) {
+    case "succeeded":
+      succeed(state, node, record);
+      break;
+    case "failed":
+    case "timed_out": {
+      node.failures += 1;
+      const failure = record.error ?? { code: "EXIT_STATUS", message: "it failed" };
+      if (mayRetry(node.step.retry, node.failures, failure.code)) {
+        setState(state, node, { status: "retrying", attempt, failure, retryAt, notBefore: null });
+      } else fail(state, node, attempt, failure);
+      break;
+    }
+    case "interrupted":
+      uncount();
+      if (node.step.onInterrupt === "fail") {
+        fail(state, node, attempt, record.error ?? { code: "INTERRUPTED", message: "it was interrupted" });
+      } else setState(state, node, { status: "pending", cause: "interrupted" });
+      break;
+    case "not_run":
+      uncount();
+      setState(state, node, { status: "pending", cause: at.cause });
+      break;
+    case "canceled":
+      uncount();
+      if (isStoppedBefore(state, at)) setState(state, node, { status: "pending", cause: "resume" });
+      else if (record.error?.code === "STALE") setState(state, node, { status: "pending", cause: "stale" });
+      else setState(state, node, { status: "canceled", attempt });
+      break;
+    default:
+      record.status satisfies never;
+  }
+}
+
+/** A signal to an earlier engine stopped it, and that engine died before it could leave the run `waiting`. */
+function isStoppedBefore(state: RunState, at: StepState): boolean {
+  const stopping = at.status === "running" ? at.stopping : undefined;
+  return stopping?.because === "SIGNAL" && stopping.epoch < state.epoch;
+}
+
+/** A rejection without a target is the step's failure; in a graph a target ends the run. */
+function succeed(state: RunState, node: StepNode, record: AttemptRecord): void {
+  const { attempt, decision } = record;
+  const { gate, index } = node.step;
+  node.decision = decision ?? null;
+  if (Object.keys(record.outputs).length > 0) node.produced = record.outputs;
+  if (gate && decision === "reject" && !gate.onReject) {
+    fail(state, node, attempt, rejected(node, record));
+    node.outputs = record.outputs;
+    return;
+  }
+  node.outputs = record.outputs;
+  setState(state, node, { status: "succeeded", attempt });
+  const target =
+    decision === "reject" ? gate?.onReject : decision === "approve" ? gate?.onApprove : undefined;
+  if (state.workflow.shape === "graph" && target && target.to !== "step" && !isFinally(state, index)) {
+    state.cursor = target.to;
+    state.cameFrom = index;
+  }
+}
+
+function rejected(node: StepNode, record: AttemptRecord): Failure {
+  const feedback = record.outputs.feedback;
+  const why =
+    feedback && "value" in feedback && typeof feedback.value === "string" ? `: ${feedback.value}` : "";
+  return {
+    code: "REJECTED",
+    message: `it was rejected${why}`,
+    hint: `${node.step.id} has no on_reject; wf resume asks again`,
+  };
+}
+
+function fail(state: RunState, node: StepNode, attempt: number, failure: Failure): void {
+  node.outputs = {};
+  const allowed = node.step.allowFailure;
+  setState(state, node, { status: "failed", attempt, failure, allowed });
+  if (!allowed && !isFinally(state, node.step.index)) state.rootCause ??= node.step.index;
+}
+
+export function addUsage(state: RunState, step: string, usage: Usage | undefined): void {
+  if (!usage) return;
+  const node = nodeOf(state, step);
+  const add = (total: UsageTotal): UsageTotal => ({
+    tokens: total.tokens + (usage.tokens ?? 0),
+    costUsd: total.costUsd + (usage.costUsd ?? 0),
+    unknown: total.unknown + (usage.tokens === null ? 1 : 0),
+  });
+  node.usage = add(node.usage);
+  state.usage = add(state.usage);
+}
+
+export function moveTo(state: RunState, from: string, to: string, code: TransitionCode): void {
+  const source = nodeOf(state, from).step.index;
+  state.cameFrom = source;
+  const index = state.indexOf.get(to);
+  if (index === undefined || isFinally(state, index)) {
+    state.cursor = to === "fail" ? "fail" : "done";
+    return;
+  }
+  state.cursor = index;
+  const node = nodeAt(state, index);
+  enter(state, node, "rework");
+  node.sentBackBy = code === "REJECTED" ? source : null;
+}
+
+export function enter(state: RunState, node: StepNode, cause: "resume" | "redo" | "rework"): void {
+  node.failures = 0;
+  node.outputs = {};
+  node.decision = null;
+  node.sentBackBy = null;
+  setState(state, node, { status: "pending", cause: node.attempts === 0 ? "first" : cause });
+}
+
+/** The one place where a step changes, so that the sets always agree with the steps. */
+export function setState(state: RunState, node: StepNode, to: StepState): void {
+  const index = node.step.index;
+  const before = isPassed(node.state);
+  const after = isPassed(to);
+  node.state = to;
+  mark(state.running, index, to.status === "running");
+  mark(state.waiting, index, to.status === "waiting");
+  mark(state.retrying, index, to.status === "retrying");
+  // `finally` steps are neither due nor failed: they come in their own order, after all that counts.
+  if (isFinally(state, index)) return;
+  if (before !== after) {
+    state.passed += after ? 1 : -1;
+    if (state.workflow.shape === "graph") meet(state, index, after ? -1 : 1);
+  }
+  mark(state.failed, index, to.status === "failed" && !to.allowed);
+  const reached = state.workflow.shape === "sequence" ? state.cursor === index : node.unmet === 0;
+  mark(state.due, index, to.status === "pending" && reached);
+}
+
+function meet(state: RunState, index: number, change: 1 | -1): void {
+  for (const next of state.dependents[index] ?? []) {
+    const node = nodeAt(state, next);
+    node.unmet += change;
+    mark(state.due, next, node.state.status === "pending" && node.unmet === 0);
+  }
+}
+
+function mark(set: RunState["due"], index: number, member: boolean): void {
+  if (member) set.add(index);
+  else set.delete(index);
+}
+
+export function unexpected(line: JournalLine, node: StepNode): Error {
+  return new Error(`${line.event} (seq ${line.seq}) can not follow: ${node.step.id} is ${node.state.status}`);
+}
