@@ -1,26 +1,25 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Action } from "../core/action.ts";
-import type { AttemptCause, Failure, StopReason } from "../core/event.ts";
+import type { AttemptCause, StopReason } from "../core/event.ts";
 import type { Json } from "../core/json.ts";
 import { GRACE_MS } from "../core/limits.ts";
 import { nodeAt, type StepNode } from "../core/state.ts";
 import { renderTemplate, TemplateError } from "../core/template.ts";
-import type { ApprovalStep } from "../core/workflow.ts";
 import { readExit, watch } from "../process/adopt.ts";
 import type { LaunchedProcess, Launcher } from "../process/launcher.ts";
 import { masked } from "../process/mask.ts";
 import type { Stopper } from "../process/stop.ts";
 import { prepareAgent } from "../steps/agent.ts";
-import { openGate, prepareGate, readGate } from "../steps/approval.ts";
 import { prepareCommand } from "../steps/command.ts";
 import { type Environment, newCookie } from "../steps/environment.ts";
 import { type AttemptContext, PreparationError, type Prepared } from "../steps/prepare.ts";
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
-import { WHY_STOPPED } from "./judge.ts";
-import { recordEnd, sizeOf } from "./record-end.ts";
+import { failAtOnce } from "./fail-at-once.ts";
+import { closeGate, startGate } from "./gates.ts";
+import { makeAttempt } from "./make-attempt.ts";
+import { sizeOf } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
 export interface PerformerParts {
@@ -147,11 +146,13 @@ export class Performer {
     const attempt = node.attempts + 1;
     const dir = attemptDir(places.runDir, node.step.id, attempt);
     if (whenError !== undefined) {
-      this.#failAtOnce(node, attempt, cause, { code: "WHEN_ERROR", message: `when: ${whenError}` });
+      this.started += 1;
+      failAtOnce(session, node, attempt, cause, { code: "WHEN_ERROR", message: `when: ${whenError}` });
       return;
     }
     if (node.step.type === "approval") {
-      this.#openGate(node, node.step, attempt, cause);
+      this.started += 1;
+      startGate(session, node, node.step, attempt, cause);
       return;
     }
     const cookie = newCookie(state.runId, node.step.id, attempt, outerCookie);
@@ -160,7 +161,8 @@ export class Performer {
       command = prepare({ state, places, node, step: node.step, attempt, dir, base: environment, cookie });
     } catch (error) {
       if (!(error instanceof PreparationError)) throw error;
-      this.#failAtOnce(node, attempt, cause, error.failure);
+      this.started += 1;
+      failAtOnce(session, node, attempt, cause, error.failure);
       return;
     }
     const launched = launcher.take();
@@ -205,58 +207,9 @@ export class Performer {
     session.afterCommit(() => launcher.open(launched));
   }
 
-  /** An attempt that fails before a process is needed: it has a number, a record and a reason like any other. */
-  #failAtOnce(node: StepNode, attempt: number, cause: AttemptCause, error: Failure): void {
-    const { session } = this.#parts;
-    const dir = attemptDir(session.places.runDir, node.step.id, attempt);
-    rmSync(dir, { recursive: true, force: true });
-    mkdirSync(dir, { recursive: true });
-    this.started += 1;
-    session.record({ event: "attempt_started", step: node.step.id, attempt, cause });
-    recordEnd(session, { index: node.step.index, step: node.step.id, attempt }, { status: "failed", error });
-  }
-
-  #openGate(node: StepNode, step: ApprovalStep, attempt: number, cause: AttemptCause): void {
-    const { session } = this.#parts;
-    const { state, places } = session;
-    const dir = attemptDir(places.runDir, step.id, attempt);
-    try {
-      const gate = prepareGate({ state, places, node, step, attempt, dir });
-      rmSync(dir, { recursive: true, force: true });
-      mkdirSync(dir, { recursive: true });
-      this.started += 1;
-      session.record({ event: "attempt_started", step: step.id, attempt, cause });
-      session.afterCommit(() => openGate(dir, gate, session.sync));
-    } catch (error) {
-      if (!(error instanceof PreparationError)) throw error;
-      this.#failAtOnce(node, attempt, cause, error.failure);
-    }
-  }
-
-  /** Gates whose engine died between the start of the attempt and the gate's file. */
-  reopenGates(): void {
-    const { state, places, sync } = this.#parts.session;
-    for (const index of state.waiting) {
-      const node = nodeAt(state, index);
-      const { step, attempts: attempt } = node;
-      const dir = attemptDir(places.runDir, step.id, attempt);
-      if (step.type !== "approval" || readGate(dir) !== null) continue;
-      mkdirSync(dir, { recursive: true });
-      openGate(dir, prepareGate({ state, places, node, step, attempt, dir }), sync);
-    }
-  }
-
-  #closeGate(index: number, because: StopReason): void {
-    const { session } = this.#parts;
-    const { step, attempts: attempt } = nodeAt(session.state, index);
-    const message = because === "CANCELED" ? WHY_STOPPED.CANCELED : WHY_STOPPED.RUN_ENDED;
-    const error = { code: "CANCELED", message };
-    recordEnd(session, { index, step: step.id, attempt }, { status: "canceled", error });
-  }
-
   #stop(index: number, because: StopReason): void {
     if (this.#parts.session.state.waiting.has(index)) {
-      this.#closeGate(index, because);
+      closeGate(this.#parts.session, index, because);
       return;
     }
     const live = this.live.get(index);
@@ -305,25 +258,6 @@ export class Performer {
       if (error instanceof TemplateError) return error;
       throw error;
     }
-  }
-}
-
-/** A folder of this number that the journal does not know can not have run: its place is taken. */
-function makeAttempt(dir: string, command: Prepared, work: string | null): void {
-  try {
-    mkdirSync(dir);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") rmSync(dir, { recursive: true });
-    else if (code !== "ENOENT") throw error;
-    else mkdirSync(dirname(dir), { recursive: true });
-    mkdirSync(dir);
-  }
-  for (const folder of command.folders) mkdirSync(folder, { recursive: true });
-  if (work !== null) mkdirSync(work, { recursive: true });
-  for (const [path, text] of command.files) {
-    if (path.includes("/")) mkdirSync(dirname(join(dir, path)), { recursive: true });
-    writeFileSync(join(dir, path), text);
   }
 }
 

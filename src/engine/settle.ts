@@ -5,6 +5,7 @@ import { endLeftovers } from "../process/stop.ts";
 import { attemptDir } from "../store/layout.ts";
 import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
 import { collect } from "./collect.ts";
+import { reopenGates } from "./gates.ts";
 import { INTERRUPTED } from "./judge.ts";
 import type { Performer } from "./perform.ts";
 import { recordEnd } from "./record-end.ts";
@@ -20,7 +21,7 @@ export async function settleOpenAttempts(
   onEnd: (live: LiveAttempt, end: AttemptEnd) => void,
 ): Promise<void> {
   const { state, places } = session;
-  performer.reopenGates();
+  reopenGates(session);
   for (const index of [...state.running]) {
     const { step, state: at } = nodeAt(state, index);
     if (at.status !== "running") continue;
