@@ -78,11 +78,35 @@ export const CATALOG: readonly { readonly group: string; readonly commands: read
         describe: "one attempt of a step, whole",
         load: () => import("./commands/show.ts"),
       },
+      {
+        name: "why",
+        usage: "why RUN [STEP]",
+        describe: "why each step ran or did not, and what a resume would do",
+        load: () => import("./commands/why.ts"),
+      },
     ],
   },
   {
     group: "Reviewing",
     commands: [
+      {
+        name: "diff",
+        usage: "diff A B",
+        describe: "what two runs have differently, noise left out",
+        load: () => import("./commands/diff.ts"),
+      },
+      {
+        name: "canon",
+        usage: "canon RUN",
+        describe: "a run without what differs from run to run",
+        load: () => import("./commands/canon.ts"),
+      },
+      {
+        name: "git-setup",
+        usage: "git-setup",
+        describe: "make git diff show committed runs without noise",
+        load: () => import("./commands/git-setup.ts"),
+      },
       {
         name: "verify",
         usage: "verify RUN",

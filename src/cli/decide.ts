@@ -8,7 +8,7 @@ import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION }
 import { driveAndTell, exitCodeOf } from "./drive.ts";
 import { findRunsDir, nameOf } from "./find-run.ts";
 import { type OpenGate, openGates } from "./gates.ts";
-import { givenSecrets, SECRET_OPTION } from "./given-secrets.ts";
+import { givenSecrets, requireSecrets, SECRET_OPTION } from "./given-secrets.ts";
 import { print, printDiagnostic, printJson } from "./output.ts";
 import { cookieOf } from "./own-run.ts";
 import { type Decided, type DecideResult, decideJson, decideText, gateText } from "./render/decide.ts";
@@ -61,6 +61,7 @@ export async function decide(args: Args, decision: Decision): Promise<number> {
     throw ownGate(view.record.runId, step);
   }
   if (open.decided !== null) throw decidedAlready(open, name);
+  if (resuming !== null && liveness(runDir).state === "nobody") await requireSecrets(view, resuming.secrets);
   const file = writeDecideRequest(runDir, request);
   const decided: Decided = { name, runDir, gate: open, request, file };
   const json = args.flag("json");

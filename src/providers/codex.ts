@@ -100,7 +100,10 @@ function takeItem(found: Gathered, item: JsonObject): void {
   if (item.status === "declined" || refused) found.denied.push(String(item.type));
 }
 
-/** A patch that the sandbox refused leaves no item, only a line of its log. */
+/**
+ * A patch that the sandbox refused leaves no item, only a line of its log. A command that fails at once leaves neither
+ * (0.169): what it was denied can not be told.
+ */
 function deniedPatches(stderr: string): string[] {
   return [...stderr.matchAll(/patch rejected: .*(?:sandbox|approval)/g)].map(() => "apply_patch");
 }

@@ -13,6 +13,7 @@ export interface CanonFile {
 export type CanonForm = readonly CanonFile[];
 
 const HEADER = "=== ";
+const PART_LENGTH = 1 << 16;
 const UNENDED = " (no newline at the end)";
 
 /**
@@ -20,11 +21,16 @@ const UNENDED = " (no newline at the end)";
  * gets one more backslash. A path that could be mistaken is a JSON string.
  */
 export function* formatForm(form: CanonForm): Generator<string> {
+  let part = "";
   for (const { path, text } of form) {
     const ended = text === "" || text.endsWith("\n");
     const body = text.includes(HEADER) ? text.replace(/^(\\*=== )/gm, "\\$1") : text;
-    yield `${HEADER}${nameOf(path)}${ended ? "" : UNENDED}\n${body}${ended ? "" : "\n"}`;
+    part += `${HEADER}${nameOf(path)}${ended ? "" : UNENDED}\n${body}${ended ? "" : "\n"}`;
+    if (part.length < PART_LENGTH) continue;
+    yield part;
+    part = "";
   }
+  if (part !== "") yield part;
 }
 
 /** The reverse; null if the text is none that `formatForm` makes. */
@@ -37,13 +43,17 @@ export function parseForm(text: string): CanonForm | null {
     const header = found[0].slice(HEADER.length);
     const isUnended = header.endsWith(UNENDED);
     const path = pathOf(isUnended ? header.slice(0, -UNENDED.length) : header);
-    if (path === null) return null;
+    if (path === null || leavesFolder(path)) return null;
     const from = found.index + found[0].length + 1;
     const end = starts[index + 1]?.index ?? text.length;
     const body = text.slice(from, isUnended ? end - 1 : end).replace(/^\\(\\*=== )/gm, "$1");
     files.push({ path, text: body });
   }
   return files;
+}
+
+function leavesFolder(path: string): boolean {
+  return path === "" || path.split("/").some((part) => part === "" || part === "." || part === "..");
 }
 
 function nameOf(path: string): string {

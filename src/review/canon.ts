@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { JournalLine } from "../core/event.ts";
+import { ID_PATTERN } from "../core/ids.ts";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
 import { errnoOf, ioError } from "../store/io-error.ts";
@@ -121,10 +122,12 @@ function attemptsOf(lines: readonly JournalLine[]): {
   const started = new Set<string>();
   const records = new Map<string, JsonObject>();
   for (const line of lines) {
+    // The name of a folder: a journal that somebody made up leads nowhere else.
+    const step = line.event === "attempt_ended" ? line.record.step : "step" in line ? line.step : "";
+    if (!ID_PATTERN.test(step)) continue;
     if (line.event === "attempt_started") started.add(attemptPath(line.step, line.attempt));
     if (line.event === "attempt_ended") {
-      const { step, attempt } = line.record;
-      records.set(attemptPath(step, attempt), line.record as unknown as JsonObject);
+      records.set(attemptPath(step, line.record.attempt), line.record as unknown as JsonObject);
     }
   }
   return { started, records };

@@ -170,7 +170,7 @@ function checkAttempt(
     findings.damage("known-names", `${path}/${ATTEMPT_FILES.gate}`, "the step is no approval", {
       repair: "quarantine",
     });
-  if (isFile(ATTEMPT_FILES.agent)) checkLayout(context, `${path}/${ATTEMPT_FILES.agent}`);
+  if (isFile(ATTEMPT_FILES.agent)) checkAgent(context, `${path}/${ATTEMPT_FILES.agent}`);
   checkEnd(context, known, path, { has, isFile });
 }
 
@@ -214,14 +214,26 @@ function checkScript(
 }
 
 /** A record of which the journal holds no copy: at least it is whole. */
-function checkLayout({ files, findings }: AttemptsContext, path: string): void {
+function checkAgent({ files, findings, gates }: AttemptsContext, path: string): void {
   const text = files.text(path);
   if (text === null) return;
+  const value = parsed(text);
+  const fault =
+    value === undefined
+      ? "it is not JSON"
+      : (gates.schemas.fileFault("agent", value) ??
+        (formatRecord(value as object) === text ? null : CHANGED));
+  if (fault !== null) findings.damage("attempt-files", path, fault);
+}
+
+const CHANGED = "it is not laid out as wf writes it: it has been changed";
+
+/** Undefined if it is no JSON. */
+function parsed(text: string): Json | undefined {
   try {
-    if (formatRecord(JSON.parse(text)) === text) return;
-    findings.damage("attempt-files", path, "it is not laid out as wf writes it: it has been changed");
+    return JSON.parse(text);
   } catch {
-    findings.damage("attempt-files", path, "it is not JSON");
+    return undefined;
   }
 }
 
@@ -270,14 +282,10 @@ function checkRecord(context: AttemptsContext, ended: Ended, path: string, prese
 }
 
 function whatDiffers(text: string, record: AttemptRecord): string {
-  let value: Json;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return "it is not JSON";
-  }
+  const value = parsed(text);
+  if (value === undefined) return "it is not JSON";
   const [first, ...more] = differences(value, record as unknown as Json);
-  if (first === undefined) return "it is not laid out as wf writes it: it has been changed";
+  if (first === undefined) return CHANGED;
   return more.length === 0 ? first : `${first}; and ${more.length} more`;
 }
 
@@ -338,27 +346,39 @@ function checkLogs(
 
 function checkArtifact(context: AttemptsContext, attempt: string, key: string, output: FileOutput): void {
   const { files, findings, gates } = context;
-  const { file, bytes, sha256 } = output;
-  const bad = (what: string) =>
-    findings.damage("artifact-intact", file, `${what} (output ${key} of ${attempt})`);
+  const { file } = output;
   context.artifacts += 1;
-  const parts = file.split("/");
-  if (file.startsWith("/") || parts.includes("..")) return bad("it lies outside of the run");
-  // Above it are the attempt's own folders, whose kind is looked at with them.
-  for (let depth = 5; depth <= parts.length; depth += 1) {
-    const path = parts.slice(0, depth).join("/");
-    const kind = files.kind(path);
-    const due = depth === parts.length ? "file" : "folder";
-    if (kind === null) return bad("it is missing");
-    if (kind !== due) return files.wrongKind(path, kind, due);
-  }
-  const found = files.digest(file);
-  if (found === null) return;
-  if (found.sha256 === sha256 && found.bytes === bytes) return;
-  const shown = gates.shownAs(file, found.sha256);
+  const fault = placeFault(files, file);
+  const found = fault === null ? files.digest(file) : null;
+  const shown = found && found.sha256 !== output.sha256 ? gates.shownAs(file, found.sha256) : null;
   if (shown !== null) {
     const what = `it was edited after ${attempt} ended; what is there now was shown by ${shown}`;
     findings.note("artifact-intact", file, what, { todo: "nothing, if whoever decided meant that" });
-  } else if (found.bytes !== bytes) bad(`it has ${found.bytes} bytes where ${bytes} were recorded`);
-  else bad(`its SHA-256 is ${found.sha256} where ${sha256} was recorded`);
+    return;
+  }
+  const what = fault ?? (found && contentFault(found, output));
+  if (what !== null) findings.damage("artifact-intact", file, `${what} (output ${key} of ${attempt})`);
+}
+
+/** What is wrong with where an artifact is. */
+function placeFault(files: Files, file: string): string | null {
+  const parts = file.split("/");
+  if (file.startsWith("/") || parts.includes("..")) return "it lies outside of the run";
+  // Above it are the attempt's own folders, whose kind is looked at with them.
+  for (let depth = 5; depth <= parts.length; depth += 1) {
+    const kind = files.kind(parts.slice(0, depth).join("/"));
+    const due = depth === parts.length ? "file" : "folder";
+    if (kind === null) return "it is missing";
+    if (kind === "link") return depth === parts.length ? "it is a link" : "a link leads to it";
+    if (kind !== due) return due === "file" ? "it is not a file" : "it is not in a folder";
+  }
+  return null;
+}
+
+function contentFault(
+  found: { readonly bytes: number; readonly sha256: string },
+  { bytes, sha256 }: FileOutput,
+): string | null {
+  if (found.bytes !== bytes) return `it has ${found.bytes} bytes where ${bytes} were recorded`;
+  return found.sha256 === sha256 ? null : `its SHA-256 is ${found.sha256} where ${sha256} was recorded`;
 }

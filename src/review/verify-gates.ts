@@ -14,6 +14,8 @@ import type { RunSchemas } from "./verify-schema.ts";
 type Decided = JournalLine & { readonly event: "decision" };
 
 interface Gate {
+  readonly step: string;
+  readonly attempt: number;
   readonly shows: readonly { readonly file: string; readonly sha256: string }[];
   readonly message: string;
   readonly digest: string;
@@ -84,38 +86,41 @@ export class Gates {
 
 /** `gate.json` is whole, of its attempt, and what was decided on. */
 export function checkGate(gates: Gates, known: KnownAttempt, folder: string, present: boolean): void {
-  const { findings, claims, files, schemas } = gates;
+  const { findings, claims, files } = gates;
   const path = `${folder}/${ATTEMPT_FILES.gate}`;
-  const bad = (message: string) => findings.damage("gate-intact", path, message);
   const { started, ended } = known;
-  if (!present) {
-    // One that fails before it opens has none; one whose engine died before it opened gets its own from the next.
-    if (ended?.record.status === "failed" && ended.record.decision === undefined && !gates.decision(folder))
-      return;
-    const excused = ended === null && claims.diedOrLives(claims.latest) && started !== null;
-    findings.unless(excused, "gate-intact", path, "it is missing");
+  if (present) {
+    const text = files.text(path);
+    const fault = text === null ? null : gateFault(gates, known, folder, text);
+    if (fault !== null) findings.damage("gate-intact", path, fault);
     return;
   }
-  const text = files.text(path);
-  if (text === null) return;
+  // One that fails before it opens has none; one whose engine died before it opened gets its own from the next.
+  if (ended?.record.status === "failed" && !gates.decision(folder)) return;
+  const excused = ended === null && claims.diedOrLives(claims.latest) && started !== null;
+  findings.unless(excused, "gate-intact", path, "it is missing");
+}
+
+function gateFault(gates: Gates, known: KnownAttempt, folder: string, text: string): string | null {
   let value: Json;
   try {
     value = JSON.parse(text);
   } catch {
-    return bad("it is not JSON");
+    return "it is not JSON";
   }
-  const fault = isJsonObject(value) ? schemas.fileFault("gate", value) : "it is not a JSON object";
-  if (fault !== null || !isJsonObject(value)) return bad(fault ?? "it is not a JSON object");
-  if (value.step !== known.step || value.attempt !== known.attempt)
-    bad(`it is the gate of ${String(value.step)}/${String(value.attempt)}`);
+  const fault = gates.schemas.fileFault("gate", value);
+  if (fault !== null) return fault;
+  const gate = value as unknown as Gate;
+  if (gate.step !== known.step || gate.attempt !== known.attempt)
+    return `it is the gate of ${gate.step}/${gate.attempt}`;
   const due = createHash("sha256")
-    .update(JSON.stringify([value.message, value.shows]))
+    .update(JSON.stringify([gate.message, gate.shows]))
     .digest("hex");
   const decided = gates.decision(folder);
-  if (value.digest !== due) bad("its digest is not that of its message and of what it shows");
-  else if (decided && decided.digest !== due)
-    bad(`its digest is not the one that line ${decided.seq} of the journal decided on`);
-  else if (text !== formatRecord(value)) bad("it is not laid out as wf writes it: it has been changed");
+  if (gate.digest !== due) return "its digest is not that of its message and of what it shows";
+  if (decided && decided.digest !== due)
+    return `its digest is not the one that line ${decided.seq} of the journal decided on`;
+  return text === formatRecord(gate) ? null : "it is not laid out as wf writes it: it has been changed";
 }
 
 /** `control/`: each request that was looked at is still there and as it was; the others wait for an engine. */
@@ -155,21 +160,27 @@ export function checkRequests(gates: Gates, lines: readonly JournalLine[]): void
 type Taken = JournalLine & { readonly event: "request_taken" };
 
 function checkTaken(gates: Gates, taken: Taken, found: FoundRequest, lines: readonly JournalLine[]): void {
-  const { findings } = gates;
-  const bad = (what: string) => findings.damage("request-intact", found.file, what, { line: taken.seq });
-  if (!("ok" in found)) return bad(`an engine has taken it, and now ${found.refusedBecause}`);
+  const fault = takenFault(gates, taken, found, lines);
+  if (fault !== null) gates.findings.damage("request-intact", found.file, fault, { line: taken.seq });
+}
+
+function takenFault(
+  gates: Gates,
+  taken: Taken,
+  found: FoundRequest,
+  lines: readonly JournalLine[],
+): string | null {
+  if (!("ok" in found)) return `an engine has taken it, and now ${found.refusedBecause}`;
   const { ok } = found;
-  if (ok.request !== taken.request) return bad(`it asks to ${ok.request}, the journal says ${taken.request}`);
+  if (ok.request !== taken.request) return `it asks to ${ok.request}, the journal says ${taken.request}`;
   if (ok.request === "cancel") {
     const because = ok.reason === "" ? "canceled on request" : `canceled: ${ok.reason}`;
-    if (because !== taken.because) bad(`its reason is not the one of line ${taken.seq} of the journal`);
-    return;
+    return because === taken.because ? null : `its reason is not the one of line ${taken.seq} of the journal`;
   }
   // The decision is written in the same turn, right after it.
   const decision = lines.find((line) => line.seq > taken.seq && line.event === "decision");
-  if (decision?.event !== "decision") return;
-  const fault = decideFault(ok, decision, gates.gate(attemptPath(decision.step, decision.attempt)));
-  if (fault !== null) bad(fault);
+  if (decision?.event !== "decision") return null;
+  return decideFault(ok, decision, gates.gate(attemptPath(decision.step, decision.attempt)));
 }
 
 function decideFault(ok: DecideRequest, line: Decided, gate: Gate | null): string | null {

@@ -3,9 +3,11 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import type { AttemptRecord, OutputValue } from "../../src/core/event.ts";
 import { nodeOf } from "../../src/core/state.ts";
 import type { AgentStep } from "../../src/core/workflow.ts";
+import { FAILURE_CODES } from "../../src/providers/provider.ts";
 import { Secrets } from "../../src/secrets/secrets.ts";
 import { type AgentEnd, finishAgent, prepareAgent } from "../../src/steps/agent.ts";
 import type { Collected } from "../../src/steps/outputs.ts";
@@ -351,6 +353,21 @@ test("agent.json is written for an attempt that was stopped, too; its usage is u
     const record = rig.record("plan", 1);
     assert.equal(record.failure, failure);
     assert.equal((record.volatile.argv as string[])[0], join(STAND_INS, "claude"));
+  }
+});
+
+test("agent.json is as its schema says, at the start and at the end, and no class of failure is missing there", async (t) => {
+  const file = new URL("../../schemas/agent.schema.json", import.meta.url);
+  const schema = JSON.parse(fs.readFileSync(file, "utf8"));
+  const isRecord = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
+  assert.deepEqual(schema.properties.failure.enum, [null, ...Object.keys(FAILURE_CODES)]);
+  const rig = new Rig(t, LOOP);
+  rig.prepare("plan");
+  assert.ok(isRecord(rig.record("plan", 1)), JSON.stringify(isRecord.errors));
+  for (const stdout of [[], [said({ plan: "p" }, { total_cost_usd: 1 })]]) {
+    const other = new Rig(t, LOOP);
+    await other.finish("plan", stdout);
+    assert.ok(isRecord(other.record("plan", 1)), JSON.stringify(isRecord.errors));
   }
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, linkSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { until } from "../rig/wait.ts";
@@ -15,6 +15,8 @@ steps:
   - { id: gate, message: 'Fine? {{steps.make.outputs.it}}' }
   - { id: after, run: 'echo ran >> ran' }
 `;
+
+const hasProc = existsSync("/proc/self/environ");
 
 /** `wf run --wait` of a run `r`, at its open gate. */
 async function waitingEngine(t: TestContext, text = ASK): Promise<{ rig: Rig; running: Running }> {
@@ -87,6 +89,19 @@ gate asks:
   );
 });
 
+test("under GitHub Actions what --wait shows can not command the runner either", async (t) => {
+  const rig = new Rig(t);
+  rig.write("ask.yaml", 'id: ask\nsteps: [{ id: gate, message: "Fine?\\n::set-env name=X::1" }]\n');
+  const running = rig.start(["run", "ask.yaml", "--run-id", "r", "--wait"], { GITHUB_ACTIONS: "true" });
+  await running.says("--comment '…'\n");
+  assert.equal((await rig.wf(["approve", "r"])).code, 0);
+  const { stdout } = await running.done();
+  assert.match(
+    stdout,
+    /^::stop-commands::(.*)\ngate asks:\n {2}Fine\?\n {2}::set-env name=X::1\n(.*\n)+::\1::$/m,
+  );
+});
+
 test("--resume while an engine drives the run leaves it to that engine", async (t) => {
   const { rig, running } = await waitingEngine(t);
   const { code, stdout } = await rig.wf(["reject", "r", "--comment", "no", "--resume"]);
@@ -143,6 +158,66 @@ for (const live of [true, false]) {
   });
 }
 
+/** wf, stopped before its n-th change of a file; let go on with SIGCONT. */
+async function stopped(rig: Rig, args: readonly string[], at: number): Promise<Running> {
+  const running = rig.start(args, {
+    ...FAULTS,
+    WF_FAULT: JSON.stringify({ at, when: "before", does: "stop" }),
+  });
+  const stat = `/proc/${running.child.pid}/stat`;
+  await until(() => /\) T /.test(readFileSync(stat, "utf8")), "wf to stop");
+  return running;
+}
+
+const FAULTS = { NODE_OPTIONS: `--import=file://${join(ROOT, "test/rig/fault.mjs")}` };
+
+test("of two who saw the same open gate the one whose decision lies there first counts", {
+  skip: !hasProc,
+}, async (t) => {
+  const rig = await waitingRun(t);
+  const slow = await stopped(rig, ["reject", "r", "--comment", "no"], 1);
+  assert.equal((await rig.wf(["approve", "r", "--comment", "yes"])).code, 0);
+  slow.child.kill("SIGCONT");
+  const { code, stdout } = await slow.done();
+  assert.equal(code, 2);
+  assert.match(
+    stdout,
+    /^gate\/1 of run r was not rejected: somebody was faster: approved by .* \(yes\); the next wf resume takes it$/m,
+  );
+  assert.equal((await rig.wf(["resume", "r"])).code, 0);
+});
+
+test("--resume, when somebody else begins to drive the run at that moment", { skip: !hasProc }, async (t) => {
+  const slow = `${ASK}  - { id: last, run: 'until test -e go; do sleep 0.02; done' }\n`;
+  // Where the claim comes is seen in a run of the same kind.
+  const model = await waitingRun(t, slow);
+  model.write("go", "");
+  const traced = { ...FAULTS, WF_FAULT: JSON.stringify({ trace: model.path("trace") }) };
+  assert.equal((await model.wf(["approve", "r", "--resume"], { env: traced })).code, 0);
+  const changes = model
+    .read("trace")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const claim = changes.find(({ target }: Parsed) => target.includes("/lock/")).n;
+
+  const rig = await waitingRun(t, slow);
+  t.after(() => {
+    try {
+      writeFileSync(rig.path("go"), "");
+    } catch {}
+  });
+  const approve = await stopped(rig, ["approve", "r", "--resume"], claim);
+  const other = rig.start(["resume", "r"]);
+  await other.says("last/1 started");
+  approve.child.kill("SIGCONT");
+  const { code, stdout, stderr } = await approve.done();
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /^gate\/1 of run r is approved: the engine has taken the decision and goes on$/m);
+  writeFileSync(rig.path("go"), "");
+  assert.equal((await other.done()).code, 0);
+});
+
 for (const live of [true, false]) {
   test(`a decision that was put in place by hand is taken ${live ? "by a live engine" : "by the next resume"}`, async (t) => {
     const { rig, running } = live ? await waitingEngine(t) : { rig: await waitingRun(t), running: null };
@@ -180,7 +255,6 @@ steps:
   - { id: gate, needs: [], message: 'Fine?' }
 `;
 
-const hasProc = existsSync("/proc/self/environ");
 const WITHOUT = `env -u WF_ATTEMPT_ID "${process.execPath}" "${join(ROOT, "bin/wf.js")}"`;
 
 for (const [how, line, needsProc] of [

@@ -188,6 +188,34 @@ test("reject --resume sends the run back with the comment, approve --resume ends
   assert.deepEqual([final.steps.sign_off.decision, final.decisions.length], ["approve", 2]);
 });
 
+test("a command's own decision is told as such", async (t) => {
+  const rig = new Rig(t);
+  rig.write(
+    "check.yaml",
+    `id: check
+steps:
+  - id: check
+    run: |
+      if test $WF_ATTEMPT = 1; then d=reject; else d=approve; fi
+      printf 'decision=%s\\nfeedback=because\\n' $d >> "$WF_OUTPUT"
+    on_reject: check
+`,
+  );
+  const { code, stdout } = await rig.wf(["run", "check.yaml", "--run-id", "r"]);
+  assert.equal(code, 0);
+  assert.match(stdout, /check\/1 rejected in .*\n.* check goes to check: check rejected\n/);
+  const { value } = await rig.json(["status", "r"]);
+  checkOutput("status", value);
+  assert.deepEqual(
+    value.decisions.map(({ attempt, decision, by, comment }: Parsed) => [attempt, decision, by, comment]),
+    [
+      [1, "reject", null, "because"],
+      [2, "approve", null, "because"],
+    ],
+  );
+  assert.match((await rig.wf(["status", "r"])).stdout, /^ {2}check\/1 {2}rejected by the step itself, /m);
+});
+
 test("what can not be decided is refused, and nothing is written", async (t) => {
   const rig = await waitingRun(t);
   const refused = async (...args: string[]) => {

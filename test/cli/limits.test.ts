@@ -163,6 +163,16 @@ test("a spent budget is told with what was used and the limit to raise, for the 
     const spent = await rig.wf(["resume", limit]);
     assert.deepEqual([spent.code, spent.stderr.includes("[LIMIT_SPENT]")], [2, true]);
   }
+  rig.write(
+    "loop.yaml",
+    `${THINKING.replace("prompt: Think.", "prompt: Think., limits: { max_tokens: 10 }")}  - id: check
+    run: printf 'decision=reject\\nfeedback=no\\n' >> "$WF_OUTPUT"
+    on_reject: think
+`,
+  );
+  const loop = await rig.wf(["run", "loop.yaml", "--run-id", "loop"]);
+  assert.equal(loop.code, 3);
+  assert.match(loop.stdout, /^ {2}resume: {2}wf resume loop --limit think\.max_tokens=…$/m);
   const raised = await rig.json(["resume", "max_tokens", "--limit", "max_tokens=1000000"]);
   checkOutput("run", raised.value);
   assert.deepEqual([raised.value.reason, raised.value.usage.tokens], [null, 24690]);

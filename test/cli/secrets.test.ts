@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { Rig } from "./rig.ts";
 
@@ -22,7 +22,7 @@ test("a secret is never given as an argument, and what was given is not repeated
   ]) {
     const { code, stdout, stderr } = await rig.wf(["run", "publish.yaml", ...args]);
     assert.deepEqual([code, stdout], [2, ""]);
-    assert.match(stderr, /\[USAGE\]/);
+    assert.match(stderr, /\[(USAGE|INPUT_INVALID)\]/);
     assert.doesNotMatch(stderr, new RegExp(SECRET));
   }
   const missing = await rig.wf(["run", "publish.yaml"]);
@@ -44,7 +44,9 @@ test("--secret name=@file: run, approve --resume and resume need it; status show
   assert.match((await rig.wf(["approve", "r", ...secret])).stderr, /--secret is of use with --resume only/);
   const without = await rig.wf(["approve", "r", "--resume"]);
   assert.deepEqual([without.code, /\[SECRET_MISSING\]/.test(without.stderr)], [2, true]);
-  // The decision stands, as if it had been made without --resume.
+  assert.equal((await rig.wf(["cancel", "r"])).code, 2);
+  assert.deepEqual(readdirSync(rig.path(".wf/runs/r/control")), []);
+  assert.equal((await rig.wf(["approve", "r"])).code, 0);
   const resumed = await rig.wf(["resume", "r", ...secret]);
   assert.equal(resumed.code, 0, resumed.stdout + resumed.stderr);
   assert.equal(rig.read(".wf/runs/r/steps/send/attempt-1/stdout.log"), "sent with ***\n");

@@ -22,8 +22,8 @@ export interface Case {
 
 /** Names a case, so that it can be run alone: `WF_CRASH_ONLY="sequence kill 12 before"`. */
 export function label({ scenario, phase, fault, then }: Case): string {
-  const one = ({ does, errno, onward, at, when, children }: Fault) =>
-    `${does}${errno ? ` ${errno}` : ""}${onward ? " onward" : ""} ${at} ${when}${children ? " with children" : ""}`;
+  const one = ({ does, errno, onward, at, when, part, children }: Fault) =>
+    `${does}${errno ? ` ${errno}` : ""}${onward ? " onward" : ""} ${at} ${when}${part ? ` ${part}` : ""}${children ? " with children" : ""}`;
   return `${scenario}${phase ? ` phase ${phase}` : ""} ${one(fault)}${then ? `, then ${one(then)}` : ""}`;
 }
 
@@ -36,6 +36,17 @@ export function kills(operations: readonly Operation[]): Case["fault"][] {
         { at: n, when, does: "kill" as const },
         { at: n, when, does: "kill" as const, children: true },
       ]),
+  );
+}
+
+/** Every append to the journal, torn in several places: between the lines of a turn, and within them. */
+export function tears(operations: readonly Operation[]): Case["fault"][] {
+  const appends = operations.filter(
+    ({ name, target }) => /^write/.test(name) && /progress\.ndjson$/.test(target),
+  );
+  const parts = Array.from({ length: 19 }, (_, n) => (n + 1) / 20);
+  return appends.flatMap(({ n }) =>
+    parts.map((part) => ({ at: n, when: "middle" as const, part, does: "kill" as const })),
   );
 }
 

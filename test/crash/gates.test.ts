@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { needsLinux } from "../rig/held.ts";
-import { type Case, errors, kills, label, randomFrom, sample } from "./cases.ts";
+import { type Case, errors, kills, label, randomFrom, sample, tears } from "./cases.ts";
 import { runCase, type Undisturbed, undisturbed } from "./run-case.ts";
 import { GATE_SCENARIOS, type Scenario } from "./scenarios.ts";
 
@@ -16,8 +16,8 @@ const seed = Number(process.env.WF_CRASH_SEED ?? Math.floor(Math.random() * 1e9)
 const wanted = process.env.WF_CRASH_CASES === "all" ? Infinity : Number(process.env.WF_CRASH_CASES ?? 120);
 const only = process.env.WF_CRASH_ONLY;
 
-/** Of all cases that are wanted, how many go to the kills, and to the errors, of each command that drives a run. */
-const SHARE = { kills: 0.1, errors: 0.02 };
+/** Of all cases that are wanted, how many go to each kind of fault in each command that drives a run. */
+const SHARE = { kills: 0.06, tears: 0.04, errors: 0.02 };
 
 const plain = new Map<string, Undisturbed>();
 let total = 0;
@@ -45,6 +45,10 @@ describe(`a run with gates, broken anywhere (WF_CRASH_SEED=${seed})`, { skip: ne
   for (const scenario of GATE_SCENARIOS) {
     test(`${scenario.name}: each command that drives it is killed at every operation`, async () => {
       await tryAll(scenario, casesOf(scenario, kills), SHARE.kills);
+    });
+
+    test(`${scenario.name}: what each such command appends to the journal is torn anywhere`, async () => {
+      await tryAll(scenario, casesOf(scenario, tears), SHARE.tears);
     });
 
     test(`${scenario.name}: every operation of each such command on a file fails`, async () => {

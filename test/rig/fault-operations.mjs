@@ -4,16 +4,16 @@ import path from "node:path";
 /**
  * What changes files, by the name that `node:fs` has for it: from the arguments (a callback aside) the target, whether
  * it needs space, how to do it in part, and what to do when it is done; null for a call that changes nothing.
- * `real` are the functions as they were, `names` the paths of open descriptors.
+ * `real` are the functions as they were, `names` the paths of open descriptors, `part` is how much of the bytes is "in part".
  */
-export function operations(real, names) {
+export function operations(real, names, part) {
   const show = (target) => (target instanceof URL ? target.pathname : String(target));
   const named = (fd) => names.get(fd) ?? `descriptor ${fd}`;
   const bytes = (data) =>
     typeof data === "string"
       ? Buffer.from(data)
       : Buffer.from(data.buffer ?? data, data.byteOffset, data.byteLength);
-  const half = (data) => data.subarray(0, Math.floor(data.length / 2));
+  const some = (data) => data.subarray(0, Math.floor(data.length * part));
   const onPath = (space) => (args) => ({ target: show(args[0]), space });
   const onTwo = (args) => ({ target: `${show(args[0])} -> ${show(args[1])}`, space: true });
   const onFd = (args) => ({ target: named(args[0]), space: false });
@@ -35,13 +35,13 @@ export function operations(real, names) {
           : typeof args[2] === "object" && args[2] !== null
             ? [args[2].offset ?? 0, args[2].length ?? data.length]
             : [args[2] ?? 0, args[3] ?? data.length - (args[2] ?? 0)];
-      const part = half(data.subarray(offset, offset + length));
-      return { target: named(args[0]), space: true, partial: () => real.writeSync(args[0], part) };
+      const bit = some(data.subarray(offset, offset + length));
+      return { target: named(args[0]), space: true, partial: () => real.writeSync(args[0], bit) };
     },
     writev: (args) => ({
       target: named(args[0]),
       space: true,
-      partial: () => real.writeSync(args[0], half(Buffer.concat(args[1].map(bytes)))),
+      partial: () => real.writeSync(args[0], some(Buffer.concat(args[1].map(bytes)))),
     }),
     writeFile: (args) => {
       if (typeof args[0] === "number" && args[0] <= 2) return null;
@@ -49,13 +49,13 @@ export function operations(real, names) {
       return {
         target,
         space: true,
-        partial: () => real.writeFileSync(args[0], half(bytes(args[1])), args[2]),
+        partial: () => real.writeFileSync(args[0], some(bytes(args[1])), args[2]),
       };
     },
     appendFile: (args) => ({
       target: show(args[0]),
       space: true,
-      partial: () => real.appendFileSync(args[0], half(bytes(args[1])), args[2]),
+      partial: () => real.appendFileSync(args[0], some(bytes(args[1])), args[2]),
     }),
     mkdir: (args) => {
       if (!args[1]?.recursive) return { target: show(args[0]), space: true };
@@ -76,7 +76,7 @@ export function operations(real, names) {
     },
     copyFile: (args) => ({
       ...onTwo(args),
-      partial: () => real.writeFileSync(args[1], half(real.readFileSync(args[0]))),
+      partial: () => real.writeFileSync(args[1], some(real.readFileSync(args[0]))),
     }),
   };
   return {

@@ -7,7 +7,8 @@
  *   trace     a file that gets a line per operation, and one that begins with "HIT" when the fault strikes; "MISS" takes
  *             that back
  *   at        the operation to strike, from 1; absent: none
- *   when      before | middle | after the operation; middle: half of the bytes, or the first of several changes
+ *   when      before | middle | after the operation; middle: part of the bytes, or the first of several changes
+ *   part      middle: how much of the bytes, from 0 to 1; absent: half
  *   does      kill | error | stop (SIGSTOP to itself)
  *   children  kill: first every process whose environment bears `mark`
  *   errno     error: such as ENOSPC
@@ -177,7 +178,7 @@ function install(config) {
     };
   }
 
-  const table = operations(real, names);
+  const table = operations(real, names, config.part ?? 0.5);
   for (const [name, what] of Object.entries(table)) {
     sync(fs, `${name}Sync`, what);
     callback(fs, name, what);

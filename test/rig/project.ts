@@ -19,6 +19,7 @@ export const MARK = "TEST_RIG_MARK";
 export interface Fault {
   readonly at?: number;
   readonly when?: "before" | "middle" | "after";
+  readonly part?: number;
   readonly does?: "kill" | "error" | "stop";
   readonly children?: boolean;
   readonly errno?: string;

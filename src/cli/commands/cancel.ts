@@ -6,7 +6,7 @@ import { writeCancelRequest } from "../../store/requests.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir, nameOf } from "../find-run.ts";
-import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
+import { givenSecrets, requireSecrets, SECRET_OPTION } from "../given-secrets.ts";
 import { print, printJson } from "../output.ts";
 import { cookieOf } from "../own-run.ts";
 import { type CancelResult, cancelJson, cancelText } from "../render/cancel.ts";
@@ -36,11 +36,12 @@ export const command: Command = {
     const runsDir = findRunsDir(args.text("runs-dir"));
     const runDir = runToDrive(args.required("RUN"), runsDir);
     const view = await viewRun(runDir);
+    const given = givenSecrets(args);
     if (view.kind === "current") {
       refuseIfOver(view.record.status, view.record.runId);
       refuseOwn(view.record.runId);
+      if (liveness(runDir).state === "nobody") await requireSecrets(view, given.secrets);
     }
-    const secrets = givenSecrets(args);
     const file = writeCancelRequest(runDir, { reason: args.text("reason") ?? "", by: whoAsks() });
     const json = args.flag("json");
     const tell = (result: CancelResult) => {
@@ -56,7 +57,7 @@ export const command: Command = {
         if (result !== null) return tell(result);
       }
       try {
-        return await endIt({ runDir, ...secrets }, runsDir, json, file);
+        return await endIt({ runDir, ...given }, runsDir, json, file);
       } catch (error) {
         // Between the look and the claim somebody else began to drive it.
         const raced = error instanceof WfError && error.code === "RUN_LOCKED" && tries < 3;

@@ -32,8 +32,7 @@ export function canonical(run: Run): Map<string, string> {
     if (!isText) form.set(name, sha256(bytes));
     else if (path.endsWith("/attempt.json"))
       form.set(name, clean(JSON.stringify(recordOf(jsonOf(bytes), numbers, run.lines))));
-    else if (path.endsWith("/gate.json"))
-      form.set(name, clean(JSON.stringify(withoutVolatile(jsonOf(bytes)))));
+    else if (path.endsWith("/gate.json")) form.set(name, clean(JSON.stringify(gateOf(jsonOf(bytes)))));
     else form.set(name, clean(text));
   }
   return form;
@@ -90,6 +89,9 @@ function journal(run: Run, numbers: Numbers): Loose[] {
       if (!numbers.get(line.step)?.has(line.attempt)) continue;
       const cause = causeOf(run.lines, line.step, line.attempt);
       events.push({ ...line, attempt: numberOf(numbers, line.step, line.attempt), cause });
+    } else if (line.event === "decision") {
+      const { digest: ______, ...rest } = line;
+      events.push({ ...rest, attempt: numberOf(numbers, line.step, line.attempt) });
     } else if (line.step !== undefined && line.attempt !== undefined) {
       if (line.event === "security" && !numbers.get(line.step)?.has(line.attempt)) continue;
       events.push({ ...line, attempt: numberOf(numbers, line.step, line.attempt) });
@@ -136,9 +138,10 @@ function recordOf(record: Loose, numbers: Numbers, lines: readonly Line[]): Loos
   return { ...record, attempt, cause: causeOf(lines, record.step, record.attempt) };
 }
 
-function withoutVolatile(record: Loose): Loose {
+/** The digest is also of the paths that it shows, which hold the numbers of attempts. */
+function gateOf(record: Loose): Loose {
   if (record === null || typeof record !== "object") return record;
-  const { volatile: _, ...stable } = record;
+  const { volatile: _, digest: __, ...stable } = record;
   return stable;
 }
 
@@ -189,6 +192,9 @@ function cleaner(run: Run, numbers: Numbers): (text: string) => string {
     if (id) clean = clean.replaceAll(id, "<run-id>");
     clean = clean.replace(/steps\/([a-z][\w-]*)\/attempt-(\d+)/g, (_, step, attempt) => {
       return `steps/${step}/attempt-${numberOf(numbers, step, Number(attempt))}`;
+    });
+    clean = clean.replace(/\b([a-z][\w-]*) failed on attempt (\d+)/g, (_, step, attempt) => {
+      return `${step} failed on attempt ${numberOf(numbers, step, Number(attempt))}`;
     });
     return clean.replace(/attempt (\d+) of ([a-z][\w-]*)/g, (_, attempt, step) => {
       return `attempt ${numberOf(numbers, step, Number(attempt))} of ${step}`;
