@@ -2,21 +2,21 @@ import type { Decision } from "../core/event.ts";
 import { ExitCode, WfError } from "../core/problem.ts";
 import type { ResumeRequest } from "../engine/api.ts";
 import { liveness } from "../review/liveness.ts";
-import { type CurrentView, viewRun } from "../review/view.ts";
+import { viewRun } from "../review/view.ts";
 import { writeDecideRequest } from "../store/requests.ts";
+import { chooseGate, refuseDecided } from "./choose-gate.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "./command.ts";
 import { driveAndTell, exitCodeOf } from "./drive.ts";
 import { findRunsDir, nameOf } from "./find-run.ts";
-import { type OpenGate, openGates } from "./gates.ts";
+import { openGates } from "./gates.ts";
 import { givenSecrets, requireSecrets, SECRET_OPTION } from "./given-secrets.ts";
 import { print, printDiagnostic, printJson } from "./output.ts";
 import { cookieOf } from "./own-run.ts";
 import { type Decided, type DecideResult, decideJson, decideText, gateText } from "./render/decide.ts";
-import { decideCommands, decidedText } from "./render/gate.ts";
+import { decidedText } from "./render/gate.ts";
 import { outcomeJson } from "./render/summary.ts";
 import { waitUntilTaken } from "./request.ts";
 import { runToDrive } from "./run-to-drive.ts";
-import { attemptsOf, parseStepName } from "./step-name.ts";
 import { whoAsks } from "./who.ts";
 
 /** A live engine looks at once, and whatever it misses within a second. */
@@ -50,7 +50,7 @@ export async function decide(args: Args, decision: Decision): Promise<number> {
   const name = nameOf(runDir, runsDir);
   const view = await viewRun(runDir);
   if (view.kind === "legacy") throw new Error("it can be driven");
-  const open = choose(view, args.text("STEP"), name);
+  const open = chooseGate(view, args.text("STEP"), name);
   const { step, attempt } = open;
   const { digest, volatile } = open.gate;
   const request = { step, attempt, decision, comment, nonce: volatile.nonce, digest, by: whoAsks() };
@@ -60,7 +60,7 @@ export async function decide(args: Args, decision: Decision): Promise<number> {
     writeDecideRequest(runDir, { ...request, cookie });
     throw ownGate(view.record.runId, step);
   }
-  if (open.decided !== null) throw decidedAlready(open, name);
+  refuseDecided(open, name);
   if (resuming !== null && liveness(runDir).state === "nobody") await requireSecrets(view, resuming.secrets);
   const file = writeDecideRequest(runDir, request);
   const decided: Decided = { name, runDir, gate: open, request, file };
@@ -149,46 +149,6 @@ async function resumeWith(
   return exitCode;
 }
 
-/** The gate that is meant. Raises NO_OPEN_GATE, STEP_NOT_FOUND, USAGE. */
-function choose(
-  { runDir, record }: CurrentView,
-  named: string | undefined,
-  run: string,
-): OpenGate & { readonly gate: NonNullable<OpenGate["gate"]> } {
-  const open = openGates(runDir, record);
-  const wanted = named === undefined ? undefined : parseStepName(named);
-  if (wanted !== undefined) attemptsOf(record, wanted);
-  const [found, ...others] = open.filter(
-    ({ step, attempt }) =>
-      wanted === undefined || (step === wanted.step && attempt === (wanted.attempt ?? attempt)),
-  );
-  if (found === undefined) {
-    const what = named === undefined ? `no gate of run ${run} waits` : `${named} does not wait`;
-    const waiting = open.map(({ step, attempt }) => `${step}/${attempt}`).join(", ");
-    throw new WfError({
-      code: "NO_OPEN_GATE",
-      message: `${what} for a decision${waiting === "" ? `: the run is ${record.status}` : ""}`,
-      hint: waiting === "" ? `look:  wf status ${run}` : `what waits: ${waiting}`,
-    });
-  }
-  if (others.length > 0) {
-    const commands = open.map(({ step }) => `  ${decideCommands(run, step).approve}`);
-    throw new WfError({
-      code: "USAGE",
-      message: `${open.length} gates of run ${run} wait for a decision`,
-      hint: ["name one of them:", ...commands].join("\n"),
-    });
-  }
-  if (found.gate === null) {
-    throw new WfError({
-      code: "NO_OPEN_GATE",
-      message: `what ${found.step} shows is not there yet: its engine was cut off, or has just begun`,
-      hint: `wf resume ${run} writes it`,
-    });
-  }
-  return { ...found, gate: found.gate };
-}
-
 function commentIn(args: Args, decision: Decision): string {
   const comment = args.text("comment") ?? "";
   if (decision === "reject" && comment.trim() === "") {
@@ -219,13 +179,5 @@ function ownGate(runId: string, step: string): WfError {
     code: "OWN_GATE",
     message: `this is a process of a step of run ${runId}: it can not decide ${step}`,
     hint: "a person decides it from another shell; the journal tells of this attempt",
-  });
-}
-
-function decidedAlready({ step, attempt, decided }: OpenGate, run: string): WfError {
-  return new WfError({
-    code: "NO_OPEN_GATE",
-    message: `${step}/${attempt} is decided already: ${decided && decidedText(decided)}`,
-    hint: `go on:  wf resume ${run}`,
   });
 }

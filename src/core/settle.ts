@@ -28,6 +28,8 @@ export function settle(state: RunState, situation: Situation): Action[] {
       };
       return [{ do: "end", status: "failed", reason }];
     }
+    // All that is missing is a process to run it.
+    if (!nothingDue(state, until)) return [];
     const wait = whatIsAwaited(state, situation);
     if (wait !== null) return situation.stay ? [] : [wait];
     if (state.retrying.size > 0) return [];

@@ -90,6 +90,10 @@ function whatCameNext(after: readonly JournalLine[], step: string, record: Attem
       return `${goesTo(line.to)}: ${line.because.message}`;
     if (line.event === "attempt_started" && line.step === step)
       return `attempt ${line.attempt} (${line.cause})`;
+    // In a graph what comes next is not the doing of one step.
+    if (line.event === "attempt_started" && record.next === undefined && record.status === "succeeded") {
+      return "what needs it could start";
+    }
     if (line.event === "run_ended") return `the run ended as ${line.status}`;
     if (line.event === "run_waiting") return `the run waits: ${line.reason.message}`;
     if (line.event === "engine_started") break;

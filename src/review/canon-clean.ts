@@ -42,7 +42,7 @@ export class RunCleaner implements Cleaner {
   }
 
   free(text: string): string {
-    return DIGEST.test(text) ? text : this.#redact(this.#places.in(text));
+    return DIGEST.test(text) ? text : this.#redact(this.#places.inFree(text));
   }
 
   file(digest: string): { readonly sha256: string; readonly bytes: number } | undefined {

@@ -90,10 +90,14 @@ const IN_ATTEMPT: readonly string[] = [
 ];
 
 /** The run's own files, then its attempts in the order of the file, then what else there is; by code units, not by a locale. */
-export function inFileOrder(files: readonly Listed[], steps: readonly string[]): Listed[] {
+export function inFileOrder(
+  files: readonly Listed[],
+  steps: readonly string[],
+  shownAs: (path: string) => string = (path) => path,
+): Listed[] {
   const indexes = new Map(steps.map((id, index) => [id, index]));
   return files
-    .map((file) => ({ file, key: keyOf(file, indexes) }))
+    .map((file) => ({ file, key: keyOf(file, indexes, shownAs) }))
     .sort((a, b) => compareKeys(a.key, b.key))
     .map(({ file }) => file);
 }
@@ -101,16 +105,21 @@ export function inFileOrder(files: readonly Listed[], steps: readonly string[]):
 /** Numbers, then a text. */
 type Key = readonly [group: number, step: number, item: number, attempt: number, place: number, text: string];
 
-function keyOf({ path, attempt, name }: Listed, indexes: ReadonlyMap<string, number>): Key {
+function keyOf(
+  { path, attempt, name }: Listed,
+  indexes: ReadonlyMap<string, number>,
+  shownAs: (path: string) => string,
+): Key {
   if (attempt === undefined) {
     const first = FIRST.indexOf(path.split("/", 1)[0] as string);
-    return first >= 0 ? [0, first, 0, 0, 0, path] : [2, 0, 0, 0, 0, path];
+    return first >= 0 ? [0, first, 0, 0, 0, shownAs(path)] : [2, 0, 0, 0, 0, shownAs(path)];
   }
   const [, step = "", ...parts] = attempt.split("/");
   const [last = "", item = "item-0"] = parts.reverse();
   const place = IN_ATTEMPT.indexOf(name.split("/", 1)[0] as string);
   const at = indexes.get(step) ?? indexes.size;
-  return [1, at, numberOf(item), numberOf(last), place < 0 ? IN_ATTEMPT.length : place, `${step}/${name}`];
+  const text = `${step}/${shownAs(name)}`;
+  return [1, at, numberOf(item), numberOf(last), place < 0 ? IN_ATTEMPT.length : place, text];
 }
 
 function numberOf(name: string): number {

@@ -40,7 +40,9 @@ const ANY_TMP = `${PATH_BEGINS}(?:/private)?(?:/tmp|/var/tmp|/var/folders/[^/\\s
  * this is done on. One pass: what has been put is not looked at again.
  */
 export class Places {
+  /** Matches nothing if the id is a word. */
   readonly #id: RegExp;
+  readonly #wholeLine: RegExp | null;
   readonly #pattern: RegExp;
   readonly #putFor: readonly string[];
 
@@ -55,21 +57,29 @@ export class Places {
     }
     if (known.home.length === 0) alternatives.push({ pattern: ANY_HOME, put: PLACEHOLDERS.home });
     alternatives.push({ pattern: ANY_TMP, put: PLACEHOLDERS.tmp });
-    const idAnywhere = `${NOT_IN_WORD.before}${id}${NOT_IN_WORD.after}`;
-    const ofId = isWord(known, idAnywhere) ? `(?<=^|/)${id}(?=$|/)` : idAnywhere;
+    const anywhere = `${NOT_IN_WORD.before}${id}${NOT_IN_WORD.after}`;
+    const asWord = isWord(known, anywhere);
+    const ofId = asWord ? "(?!)" : anywhere;
     alternatives.push({ pattern: ofId, put: PLACEHOLDERS.runId });
-    this.#id = new RegExp(ofId, "gmu");
-    this.#pattern = new RegExp(alternatives.map(({ pattern }) => `(${pattern})`).join("|"), "gmu");
+    this.#id = new RegExp(ofId, "gu");
+    this.#wholeLine = asWord ? new RegExp(`(?<=^|=)${id}$`, "gmu") : null;
+    this.#pattern = new RegExp(alternatives.map(({ pattern }) => `(${pattern})`).join("|"), "gu");
     this.#putFor = alternatives.map(({ put }) => put);
   }
 
-  /** Placeholders in a text. */
+  /** Placeholders in what wf wrote, and in names. */
   in(text: string): string {
     if (!text.includes("/")) return this.inName(text);
     return text.replace(this.#pattern, (...found) => {
       const at = this.#putFor.findIndex((_, index) => found[index + 1] !== undefined);
       return this.#putFor[at] as string;
     });
+  }
+
+  /** Placeholders in what a step or a person wrote: there an id that is a word is found on a line of its own, and as `name=id`. */
+  inFree(text: string): string {
+    const placed = this.in(text);
+    return this.#wholeLine === null ? placed : placed.replace(this.#wholeLine, PLACEHOLDERS.runId);
   }
 
   /** The id alone, for names of files. */

@@ -74,7 +74,7 @@ interface Parts {
 function assemble({ runDir, lines, record, ordering, places }: Parts): CanonFile[] {
   const clean = new RunCleaner(runDir, places, ordering.redact);
   const { started, records } = attemptsOf(lines);
-  const files = inFileOrder(listRun(runDir, started), ordering.steps);
+  const files = inFileOrder(listRun(runDir, started), ordering.steps, (path) => places.inName(path));
   // Files first: records hold digests of them. Then gates, whose digests are of those.
   const texts = new Map<Listed, string>();
   for (const file of files) {

@@ -49,7 +49,13 @@ export function diffForms(before: CanonForm, after: CanonForm): RunDiff {
   for (const path of differing) {
     const { folder, name } = placeOf(path);
     if (name !== "attempt.json" || folder === "") continue;
-    add(compareAttempts(folder, a, b), [path, `${folder}/output`, `${folder}/exit`, "run.json", "progress.ndjson"]);
+    add(compareAttempts(folder, a, b), [
+      path,
+      `${folder}/output`,
+      `${folder}/exit`,
+      "run.json",
+      "progress.ndjson",
+    ]);
   }
   for (const path of differing) {
     const { folder } = placeOf(path);

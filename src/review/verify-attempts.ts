@@ -1,16 +1,15 @@
 import type { Dirent } from "node:fs";
-import type { AttemptRecord, FileOutput, JournalLine } from "../core/event.ts";
-import type { Json } from "../core/json.ts";
+import type { JournalLine } from "../core/event.ts";
+import type { JsonObject } from "../core/json.ts";
 import type { Step, Workflow } from "../core/workflow.ts";
 import { isTempName } from "../store/atomic-file.ts";
 import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
-import { formatRecord } from "../store/record-text.ts";
-import { VERSION } from "../system/version.ts";
 import type { Claims } from "./verify-claims.ts";
+import { checkEnd } from "./verify-ended.ts";
 import type { Files, Kind } from "./verify-files.ts";
 import { checkGate, type Gates } from "./verify-gates.ts";
+import { checkMade } from "./verify-made.ts";
 import type { Findings } from "./verify-rules.ts";
-import { differences } from "./verify-snapshot.ts";
 
 /** An attempt, as the journal tells of it. */
 export interface KnownAttempt {
@@ -21,7 +20,13 @@ export interface KnownAttempt {
 }
 
 type Started = JournalLine & { readonly event: "attempt_started" };
-type Ended = JournalLine & { readonly event: "attempt_ended" };
+export type Ended = JournalLine & { readonly event: "attempt_ended" };
+
+/** What stands in an attempt's folder. */
+export interface Present {
+  has(name: string): boolean;
+  isFile(name: string): boolean;
+}
 
 export interface Attempts {
   readonly of: ReadonlyMap<string, ReadonlyMap<number, KnownAttempt>>;
@@ -55,8 +60,12 @@ export interface AttemptsContext {
   readonly gates: Gates;
   /** Null if the definition can not be read. */
   readonly workflow: Workflow | null;
+  /** Nothing is wrong with the journal: what it does not know of is not there by right. */
+  readonly trusted: boolean;
   /** The last that wrote into the journal. */
   readonly lastEpoch: number;
+  /** Of the run; null if the journal can not be folded. */
+  readonly inputs: JsonObject | null;
   /** By epoch. */
   readonly versions: ReadonlyMap<number, string>;
   artifacts: number;
@@ -71,13 +80,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
 
 /** `steps/`: a folder for each attempt of the journal, what is in it as it was recorded, and nothing else. */
 export function checkAttempts(context: AttemptsContext): void {
-  const { files, findings, attempts, workflow } = context;
+  const { files, findings, attempts, workflow, trusted } = context;
   const steps = new Map(workflow?.steps.map((step) => [step.id, step]));
   const seen = new Set<KnownAttempt>();
   for (const entry of files.list(RUN_FILES.steps)) {
     const path = `${RUN_FILES.steps}/${entry.name}`;
     const isStep = workflow === null ? attempts.of.has(entry.name) : steps.has(entry.name);
-    if (!isStep) findings.damage("known-names", path, "no step has this name", { repair: "quarantine" });
+    if (!isStep && (trusted || workflow))
+      findings.damage("known-names", path, "no step has this name", { repair: "quarantine" });
     else if (files.is(entry, path, "folder")) checkStep(context, entry.name, steps.get(entry.name), seen);
   }
   for (const own of attempts.of.values()) {
@@ -104,7 +114,7 @@ function checkStep(
     if (known) seen.add(known);
     if (!files.is(entry, path, "folder")) continue;
     if (known) checkAttempt(context, known, definition, path);
-    else strayFolder(context, path, number, own);
+    else if (context.trusted) strayFolder(context, path, number, own);
   }
 }
 
@@ -136,7 +146,7 @@ function missingFolder(context: AttemptsContext, known: KnownAttempt): void {
 }
 
 /** Of the epoch in which the last engine came to no clean end: the next one writes what is missing. */
-function isLast({ claims, lastEpoch }: AttemptsContext, { epoch }: Ended): boolean {
+export function isLast({ claims, lastEpoch }: AttemptsContext, { epoch }: Ended): boolean {
   return epoch === lastEpoch && claims.diedOrLives(claims.latest);
 }
 
@@ -163,222 +173,11 @@ function checkAttempt(
   }
   const has = (name: string) => present.has(name);
   const isFile = (name: string) => present.get(name)?.isFile() ?? false;
-  checkMade(context, known, step, path, has);
-  if (step?.type === "command" && isFile(ATTEMPT_FILES.script)) checkScript(context, known, step, path);
+  if (step) checkMade(context, known, step, path, { has, isFile });
   if (step?.type === "approval") checkGate(context.gates, known, path, has(ATTEMPT_FILES.gate));
-  else if (isFile(ATTEMPT_FILES.gate))
+  else if (step && isFile(ATTEMPT_FILES.gate))
     findings.damage("known-names", `${path}/${ATTEMPT_FILES.gate}`, "the step is no approval", {
       repair: "quarantine",
     });
-  if (isFile(ATTEMPT_FILES.agent)) checkAgent(context, `${path}/${ATTEMPT_FILES.agent}`);
   checkEnd(context, known, path, { has, isFile });
-}
-
-/** What was made before its command could begin. */
-function checkMade(
-  context: AttemptsContext,
-  { started }: KnownAttempt,
-  step: Step | undefined,
-  path: string,
-  has: (name: string) => boolean,
-): void {
-  if (!started?.volatile || step === undefined) return;
-  const { script, prompt, context: given, agent } = ATTEMPT_FILES;
-  const due = step.type === "command" ? [script] : step.type === "approval" ? [] : [prompt, given, agent];
-  const excused = context.claims.mayHaveLostPower(started.epoch);
-  for (const name of due) {
-    if (!has(name)) context.findings.unless(excused, "attempt-files", `${path}/${name}`, "it is missing");
-  }
-}
-
-/** Lines that read large values come before the step's own. */
-const PRELUDE = /^(?:(\w+)=\$\(cat "\$WF_ATTEMPT_DIR\/values\/\1"; printf x\); \1=\$\{\1%x\}\n)*$/;
-
-function checkScript(
-  { files, findings, claims, versions, workflow }: AttemptsContext,
-  { started }: KnownAttempt,
-  step: Step & { readonly type: "command" },
-  path: string,
-): void {
-  // Another version may make another text of the same step; one with secrets masks them in it.
-  if (started === null || versions.get(started.epoch) !== VERSION) return;
-  if (workflow?.inputs.some(({ secret }) => secret)) return;
-  const file = `${path}/${ATTEMPT_FILES.script}`;
-  const found = files.text(file);
-  const { text } = step.script;
-  const due = text.endsWith("\n") ? text : `${text}\n`;
-  if (found === null || found === due) return;
-  if (found.endsWith(due) && PRELUDE.test(found.slice(0, -due.length))) return;
-  const excused = claims.mayHaveLostPower(started.epoch);
-  findings.unless(excused, "attempt-script", file, "it is not the script of the step in workflow.yaml");
-}
-
-/** A record of which the journal holds no copy: at least it is whole. */
-function checkAgent({ files, findings, gates }: AttemptsContext, path: string): void {
-  const text = files.text(path);
-  if (text === null) return;
-  const value = parsed(text);
-  const fault =
-    value === undefined
-      ? "it is not JSON"
-      : (gates.schemas.fileFault("agent", value) ??
-        (formatRecord(value as object) === text ? null : CHANGED));
-  if (fault !== null) findings.damage("attempt-files", path, fault);
-}
-
-const CHANGED = "it is not laid out as wf writes it: it has been changed";
-
-/** Undefined if it is no JSON. */
-function parsed(text: string): Json | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-interface Present {
-  has(name: string): boolean;
-  isFile(name: string): boolean;
-}
-
-function checkEnd(context: AttemptsContext, known: KnownAttempt, path: string, present: Present): void {
-  const { findings, claims } = context;
-  const { ended } = known;
-  if (ended === null) {
-    if (present.has(ATTEMPT_FILES.record)) {
-      const file = `${path}/${ATTEMPT_FILES.record}`;
-      findings.damage("attempt-record", file, "the journal does not say that the attempt has ended", {
-        repair: "quarantine",
-      });
-    }
-    return;
-  }
-  checkRecord(context, ended, path, present);
-  const lost = claims.mayHaveLostPower(ended.epoch);
-  checkExit(context, ended.record, path, present, lost);
-  if (present.has(ATTEMPT_FILES.exit)) checkLogs(context, ended, path, present, lost);
-  for (const [key, output] of Object.entries(ended.record.outputs)) {
-    if ("file" in output) checkArtifact(context, `${known.step}/${known.attempt}`, key, output);
-  }
-}
-
-function checkRecord(context: AttemptsContext, ended: Ended, path: string, present: Present): void {
-  const { files, findings, claims } = context;
-  const file = `${path}/${ATTEMPT_FILES.record}`;
-  const found = present.isFile(ATTEMPT_FILES.record) ? files.text(file) : null;
-  const due = formatRecord(ended.record);
-  if (found === due) return;
-  if (!present.has(ATTEMPT_FILES.record)) {
-    findings.unless(isLast(context, ended), "attempt-record", file, "it is missing", { repair: "rebuild" });
-    return;
-  }
-  if (found === null) return;
-  const excused = isLast(context, ended) && claims.mayHaveLostPower(ended.epoch);
-  findings.unless(excused, "attempt-record", file, whatDiffers(found, ended.record), {
-    line: ended.seq,
-    repair: "rebuild",
-  });
-}
-
-function whatDiffers(text: string, record: AttemptRecord): string {
-  const value = parsed(text);
-  if (value === undefined) return "it is not JSON";
-  const [first, ...more] = differences(value, record as unknown as Json);
-  if (first === undefined) return CHANGED;
-  return more.length === 0 ? first : `${first}; and ${more.length} more`;
-}
-
-function checkExit(
-  { files, findings }: AttemptsContext,
-  record: AttemptRecord,
-  path: string,
-  present: Present,
-  lost: boolean,
-): void {
-  const file = `${path}/${ATTEMPT_FILES.exit}`;
-  const { exitCode, status } = record;
-  if (!present.has(ATTEMPT_FILES.exit)) {
-    if (exitCode !== undefined)
-      findings.unless(lost, "attempt-exit", file, `it is missing, the journal says ${exitCode}`);
-    return;
-  }
-  if (status === "not_run") {
-    findings.damage("attempt-exit", file, "the journal says that the command never began");
-    return;
-  }
-  const found = present.isFile(ATTEMPT_FILES.exit) ? files.text(file) : null;
-  if (found === null) return;
-  if (exitCode !== undefined && found !== `${exitCode}\n`) {
-    const shown = found === "" ? "it is empty" : `it says ${JSON.stringify(found.trimEnd().slice(0, 20))}`;
-    findings.unless(lost, "attempt-exit", file, `${shown}, the journal says ${exitCode}`);
-  } else if (exitCode === undefined && !/^(\d{1,3}\n)?$/.test(found)) {
-    findings.unless(lost, "attempt-exit", file, "it is neither empty nor an exit status");
-  } else if (exitCode === undefined && found !== "" && (status === "succeeded" || status === "failed")) {
-    findings.damage("attempt-exit", file, `it says ${found.trimEnd()}, the journal says nothing of it`);
-  }
-}
-
-function checkLogs(
-  { files, findings }: AttemptsContext,
-  { volatile }: Ended,
-  path: string,
-  present: Present,
-  lost: boolean,
-): void {
-  for (const [name, due] of [
-    [ATTEMPT_FILES.stdout, volatile.stdoutBytes],
-    [ATTEMPT_FILES.stderr, volatile.stderrBytes],
-  ] as const) {
-    const file = `${path}/${name}`;
-    if (!present.has(name)) findings.unless(lost, "attempt-log", file, "it is missing");
-    if (!present.isFile(name)) continue;
-    const size = files.size(file) ?? 0;
-    if (size < due) findings.unless(lost, "attempt-log", file, `it has ${size} bytes of ${due}`);
-    else if (size > due) {
-      const what = `it has grown from ${due} to ${size} bytes since the attempt ended`;
-      findings.note("attempt-log", file, what, {
-        todo: "nothing, if a process of the step lived on; else undo the change",
-      });
-    }
-  }
-}
-
-function checkArtifact(context: AttemptsContext, attempt: string, key: string, output: FileOutput): void {
-  const { files, findings, gates } = context;
-  const { file } = output;
-  context.artifacts += 1;
-  const fault = placeFault(files, file);
-  const found = fault === null ? files.digest(file) : null;
-  const shown = found && found.sha256 !== output.sha256 ? gates.shownAs(file, found.sha256) : null;
-  if (shown !== null) {
-    const what = `it was edited after ${attempt} ended; what is there now was shown by ${shown}`;
-    findings.note("artifact-intact", file, what, { todo: "nothing, if whoever decided meant that" });
-    return;
-  }
-  const what = fault ?? (found && contentFault(found, output));
-  if (what !== null) findings.damage("artifact-intact", file, `${what} (output ${key} of ${attempt})`);
-}
-
-/** What is wrong with where an artifact is. */
-function placeFault(files: Files, file: string): string | null {
-  const parts = file.split("/");
-  if (file.startsWith("/") || parts.includes("..")) return "it lies outside of the run";
-  // Above it are the attempt's own folders, whose kind is looked at with them.
-  for (let depth = 5; depth <= parts.length; depth += 1) {
-    const kind = files.kind(parts.slice(0, depth).join("/"));
-    const due = depth === parts.length ? "file" : "folder";
-    if (kind === null) return "it is missing";
-    if (kind === "link") return depth === parts.length ? "it is a link" : "a link leads to it";
-    if (kind !== due) return due === "file" ? "it is not a file" : "it is not in a folder";
-  }
-  return null;
-}
-
-function contentFault(
-  found: { readonly bytes: number; readonly sha256: string },
-  { bytes, sha256 }: FileOutput,
-): string | null {
-  if (found.bytes !== bytes) return `it has ${found.bytes} bytes where ${bytes} were recorded`;
-  return found.sha256 === sha256 ? null : `its SHA-256 is ${found.sha256} where ${sha256} was recorded`;
 }

@@ -135,7 +135,7 @@ class Order {
     }
     if (first !== undefined && line.run !== first.run) {
       this.#break("journal-order", each.number, `it belongs to another run, ${JSON.stringify(line.run)}`);
-      if (line.seq === this.#due) this.#due += 1;
+      this.#resume = true;
       return;
     }
     if (line.epoch < this.#epoch) {

@@ -13,7 +13,7 @@ import { Claims, checkClaims } from "./verify-claims.ts";
 import { Files, type Kind } from "./verify-files.ts";
 import { checkRequests, Gates } from "./verify-gates.ts";
 import { checkJournal, type JournalReading } from "./verify-journal.ts";
-import { type Finding, Findings } from "./verify-rules.ts";
+import { type Finding, Findings, type Rule } from "./verify-rules.ts";
 import { RunSchemas } from "./verify-schema.ts";
 import { checkSnapshot, checkSnapshotText, type SnapshotText } from "./verify-snapshot.ts";
 import { checkStory } from "./verify-story.ts";
@@ -23,6 +23,8 @@ export interface Pass {
   readonly findings: readonly Finding[];
   readonly lines: readonly JournalLine[];
   readonly torn: JournalReading["torn"];
+  /** Nothing is wrong with the journal but perhaps its last append. */
+  readonly trusted: boolean;
   /** What `run.json` should say as of the journal's last line; null if that can not be told. */
   readonly record: RunRecord | null;
   readonly checked: Checked;
@@ -64,7 +66,7 @@ export function lookAtRun(runDir: string, own: number | null): Pass {
   if (bytes === null) {
     if (!top.has(RUN_FILES.journal)) findings.damage("journal-readable", RUN_FILES.journal, "it is missing");
     const checked = { lines: 0, attempts: 0, artifacts: 0, names: files.seen };
-    return { findings: findings.all, lines: [], torn: null, record: null, checked };
+    return { findings: findings.all, lines: [], torn: null, trusted: false, record: null, checked };
   }
   const journal = checkJournal(bytes, schemas, findings);
   const { lines } = journal;
@@ -73,7 +75,8 @@ export function lookAtRun(runDir: string, own: number | null): Pass {
   checkEnd(journal, snapshot, claims, findings);
   const workflow = checkDefinition(files, lines, findings);
   const story = workflow && checkStory(workflow, lines, snapshot?.record.volatile ?? null, findings);
-  if (snapshot) checkSnapshot(snapshot, journal, story?.asOf ?? null, findings);
+  const trusted = !findings.all.some(({ level, rule }) => level === "damage" && JOURNAL.has(rule));
+  if (snapshot) checkSnapshot(snapshot, journal, trusted ? (story?.asOf ?? null) : null, findings);
   const approvals = workflow?.steps.filter(({ type }) => type === "approval").map(({ id }) => id) ?? [];
   const gates = new Gates({ files, schemas, claims, findings }, all, approvals);
   const attempts = attemptsOf(all);
@@ -84,7 +87,9 @@ export function lookAtRun(runDir: string, own: number | null): Pass {
     attempts,
     gates,
     workflow,
+    trusted,
     lastEpoch: lines.at(-1)?.epoch ?? 0,
+    inputs: story?.state.inputs ?? null,
     versions: versionsOf(lines),
     artifacts: 0,
   };
@@ -95,6 +100,7 @@ export function lookAtRun(runDir: string, own: number | null): Pass {
     findings: findings.all,
     lines,
     torn: journal.torn,
+    trusted,
     record: isWhole ? toRecord(story.state, journal.validBytes) : null,
     checked: {
       lines: lines.length,
@@ -104,6 +110,13 @@ export function lookAtRun(runDir: string, own: number | null): Pass {
     },
   };
 }
+
+const JOURNAL: ReadonlySet<Rule> = new Set([
+  "journal-readable",
+  "journal-line",
+  "journal-order",
+  "journal-story",
+]);
 
 /** Names in the run's own folder; those that can be looked into. */
 function checkTop(files: Files, findings: Findings): Set<string> {

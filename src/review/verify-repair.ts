@@ -106,13 +106,12 @@ class Repairer {
     }
   }
 
-  #rebuildSnapshot({ findings, record }: Pass): void {
+  #rebuildSnapshot({ findings, record, trusted }: Pass): void {
     const path = RUN_FILES.snapshot;
     const wrong = findings.some((finding) => finding.path === path && finding.repair === "rebuild");
     // One that knows more than the journal is evidence of what the journal has lost.
     const ahead = findings.some(({ rule }) => rule === "snapshot-ahead");
-    const broken = findings.some(({ rule }) => rule.startsWith("journal-") && BROKEN.has(rule));
-    if (!wrong || ahead || broken || record === null) return;
+    if (!wrong || ahead || !trusted || record === null) return;
     const kept = this.#keep(path);
     writeSnapshot(this.#runDir, record, { sync: this.#sync });
     this.#done("rebuilt", path, kept);
@@ -155,13 +154,6 @@ class Repairer {
     this.#repaired.push({ did, path, kept });
   }
 }
-
-const BROKEN: ReadonlySet<string> = new Set([
-  "journal-readable",
-  "journal-line",
-  "journal-order",
-  "journal-story",
-]);
 
 function legacy({ record }: Extract<Verified, { kind: "legacy" }>): WfError {
   return new WfError({

@@ -69,7 +69,7 @@ export const RULES = {
     todo: "restore the file from a copy; the run goes on without it",
   },
   "attempt-script": {
-    promise: "script.sh is the step's script in workflow.yaml",
+    promise: "script.sh is the step's script in workflow.yaml, and prompt.md has its prompt's words",
     todo: "undo the change: it no longer shows what ran",
   },
   "attempt-log": {

@@ -80,9 +80,7 @@ export function checkSnapshot(
     findings.damage("snapshot-intact", PATH, message, { repair: "rebuild" });
   }
   if (different.length === 0 && text !== formatRecord(asOf))
-    findings.damage("snapshot-intact", PATH, "it is not laid out as wf writes it: it has been changed", {
-      repair: "rebuild",
-    });
+    findings.damage("snapshot-intact", PATH, CHANGED, { repair: "rebuild" });
   const lacks = lines.length - seq;
   if (lacks > 0)
     findings.note("snapshot-behind", PATH, `it holds ${seq} of ${lines.length} lines of the journal`, {
@@ -110,4 +108,16 @@ export function differences(found: Json | undefined, due: Json | undefined, at =
 function short(value: Json | undefined): string {
   const text = JSON.stringify(value ?? null);
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+/** A record that says what it should, and not in the layout that makes a difference of lines one of fields. */
+export const CHANGED = "it is not laid out as wf writes it: it has been changed";
+
+/** Undefined if it is no JSON. */
+export function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

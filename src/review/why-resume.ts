@@ -69,7 +69,7 @@ export function planResume(
   }
   const waits = steps.findIndex(({ does }) => does === "wait");
   if (waits >= 0) {
-    const because = `${nodeAt(state, waits).step.id}: ${(steps[waits] as StepPlan).because}`;
+    const because = `${nodeAt(state, waits).step.id} waits ${(steps[waits] as StepPlan).because}`;
     return { does: "goes on", because, steps };
   }
   return { does: "goes on", because: stop ?? "it ends the run", steps };
@@ -235,7 +235,7 @@ function whatDecides(step: string, attempt: number, { requests }: Known): string
   );
   return decided === undefined
     ? "for a person: wf approve or wf reject decides"
-    : `a decision is in ${decided.file}: an engine takes it`;
+    : `for an engine: a decision is in ${decided.file}`;
 }
 
 function planRetry(
@@ -260,7 +260,7 @@ function planRetry(
 function planPending(state: RunState, node: StepNode, known: Known): StepPlan {
   const { step } = node;
   const { index } = step;
-  if (isFinally(state, index)) return planFinally(state, node);
+  if (isFinally(state, index)) return planFinally(state, node, known);
   if (state.due.has(index)) {
     if (known.stop !== null) return { ...NOTHING, does: "blocked", because: known.stop };
     const when = step.when ? `, if its when is true: ${step.when.source}` : "";
@@ -279,9 +279,11 @@ function planPending(state: RunState, node: StepNode, known: Known): StepPlan {
     : { ...NOTHING, does: "blocked", because: `the run is past it, at ${id}` };
 }
 
-function planFinally(state: RunState, node: StepNode): StepPlan {
-  if (state.ending === null)
-    return { ...NOTHING, does: "blocked", because: "it runs when the run comes to its end" };
+function planFinally(state: RunState, node: StepNode, { before: was }: Known): StepPlan {
+  if (state.ending === null) {
+    const again = was[node.step.index] === "pending" ? "" : "again ";
+    return { ...NOTHING, does: "blocked", because: `it runs ${again}when the run comes to its end` };
+  }
   const rest = state.steps.slice(state.workflow.mainSteps, node.step.index);
   const before = rest.find(
     ({ state: { status } }) => status === "pending" || status === "running" || status === "retrying",

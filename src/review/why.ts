@@ -25,7 +25,7 @@ export interface Why {
 export interface StepWhy {
   readonly step: string;
   readonly status: StepNode["state"]["status"];
-  /** Why it ran, or did not. */
+  /** Why the run came to it, or did not; each attempt has its own. */
   readonly because: string;
   /** Its `when`, and whether it was true; null if it has none. */
   readonly when: { readonly source: string; readonly is: boolean | null } | null;
@@ -75,8 +75,8 @@ export async function whyRun(path: string, now: number): Promise<Why> {
 function tellStep(trace: Trace, node: StepNode, { attempts, skipped }: StepTrace): Omit<StepWhy, "resume"> {
   const { state } = trace;
   const { step, state: at } = node;
-  const last = attempts.at(-1);
-  const ran = last !== undefined && at.status !== "pending" && at.status !== "skipped";
+  const entry = attempts.findLast(({ cause }) => ENTRIES.has(cause)) ?? attempts[0];
+  const ran = entry !== undefined && at.status !== "pending" && at.status !== "skipped";
   const needs = step.needs.map((need) => {
     const { step: other, state: its } = nodeAt(state, need);
     return { step: other.id, status: its.status };
@@ -84,12 +84,15 @@ function tellStep(trace: Trace, node: StepNode, { attempts, skipped }: StepTrace
   return {
     step: step.id,
     status: at.status,
-    because: ran ? last.because : (skipped?.because ?? whyNotRun(trace, node)),
+    because: ran ? entry.because : (skipped?.because ?? whyNotRun(trace, node)),
     when: step.when ? { source: step.when.source, is: ran ? true : skipped ? false : null } : null,
     needs,
     attempts,
   };
 }
+
+/** What brings a run to a step; the other attempts are further ones of the same. */
+const ENTRIES: ReadonlySet<string> = new Set(["first", "rework", "redo"]);
 
 /** Why a step that is pending has not begun. */
 function whyNotRun({ state, passedBy }: Trace, node: StepNode): string {

@@ -89,6 +89,13 @@ test("an approval waits for a person: the run waits once nothing else runs or is
   assert.equal(story.record.steps.ask?.decision, "approve");
 });
 
+test("a run does not wait for a person while a step is due that only lacks a free process", () => {
+  const parts = workflow("graph", [{ id: "ask", message: "ok?" }, { id: "other" }]);
+  const story = new Story(parts).started("ask");
+  assert.deepEqual(story.next({ slots: 0 }), []);
+  assert.deepEqual(story.next(), ["start other (first)"]);
+});
+
 test("a gate whose bytes have changed is opened again, as stale", () => {
   const story = new Story(workflow("sequence", [{ id: "ask", message: "ok?" }])).started("ask");
   story.ended("ask", "canceled", "STALE");

@@ -6,10 +6,12 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { decisionsOf } from "../rig/gates.ts";
 import { needsLinux } from "../rig/held.ts";
-import { type Case, errors, kills, label, randomFrom, sample, tears } from "./cases.ts";
-import { runCase, type Undisturbed, undisturbed } from "./run-case.ts";
-import { GATE_SCENARIOS, type Scenario } from "./scenarios.ts";
+import { type Case, errors, kills, label, type Operation, randomFrom, sample, tears } from "./cases.ts";
+import { check, type Facts, sentences } from "./checker.ts";
+import { readTrace, runCase, show, type Undisturbed, undisturbed } from "./run-case.ts";
+import { drive, EFFECTS, GATE_SCENARIOS, type Scenario, stage } from "./scenarios.ts";
 
 const AT_ONCE = 2;
 const seed = Number(process.env.WF_CRASH_SEED ?? Math.floor(Math.random() * 1e9));
@@ -17,7 +19,7 @@ const wanted = process.env.WF_CRASH_CASES === "all" ? Infinity : Number(process.
 const only = process.env.WF_CRASH_ONLY;
 
 /** Of all cases that are wanted, how many go to each kind of fault in each command that drives a run. */
-const SHARE = { kills: 0.06, tears: 0.04, errors: 0.02 };
+const SHARE = { kills: 0.06, tears: 0.04, errors: 0.02, decider: 0.05 };
 
 const plain = new Map<string, Undisturbed>();
 let total = 0;
@@ -56,6 +58,46 @@ describe(`a run with gates, broken anywhere (WF_CRASH_SEED=${seed})`, { skip: ne
     });
   }
 });
+
+describe("a decider that dies", { skip: needsLinux }, () => {
+  test("at any operation: the decision is there whole or not at all, and can be made again", async () => {
+    const operations = await operationsOfDeciding();
+    const cases = sample(kills(operations), Math.max(6, Math.ceil(wanted * SHARE.decider)), randomFrom(seed));
+    for (const fault of cases) {
+      const what = label({ scenario: "decider", fault });
+      const project = stage(ASK);
+      try {
+        await drive(project, ASK);
+        const runDir = project.onlyRun();
+        await project.wf(["approve", runDir, "sign_off"], { fault });
+        const again = await project.wf(["approve", runDir, "sign_off"]);
+        assert.ok(again.code === 0 || again.code === 2, `${what}: ${show(again)}`);
+        const resumed = await drive(project, ASK);
+        assert.equal(resumed.code, 0, `${what}: ${show(resumed)}`);
+        assert.deepEqual(decisionsOf(runDir), ["sign_off/1 approve"], what);
+        const facts: Facts = { runDir, phase: "recovered", effects: project.lines(EFFECTS) };
+        assert.deepEqual(sentences(check(facts)), [], what);
+      } finally {
+        await project.remove();
+      }
+    }
+    console.log(`decider: ${cases.length} of ${kills(operations).length} cases`);
+  });
+});
+
+const ASK = GATE_SCENARIOS[0] as Scenario;
+
+async function operationsOfDeciding(): Promise<readonly Operation[]> {
+  const project = stage(ASK);
+  try {
+    await drive(project, ASK);
+    const trace = project.path("trace");
+    await project.wf(["approve", project.onlyRun(), "sign_off"], { fault: { trace } });
+    return readTrace(trace).operations;
+  } finally {
+    await project.remove();
+  }
+}
 
 function of(scenario: Scenario): Undisturbed {
   return plain.get(scenario.name) as Undisturbed;

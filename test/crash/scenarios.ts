@@ -278,8 +278,29 @@ finally:
 `,
 };
 
-/** Those with gates, or with steps for the end. */
-export const GATE_SCENARIOS: readonly Scenario[] = [ASK, REVIEW, BESIDE, TIDY, TWICE];
+const LATE: Scenario = {
+  name: "late",
+  expected: { slow: 2, after: 1 },
+  exitCode: 0,
+  workflow: `id: late
+inputs:
+  effects: { type: string }
+steps:
+  - id: slow
+    timeout: 150ms
+    retry: { max: 1 }
+    run: |
+      ${EFFECT}
+      # Takes too long until it once has.
+      grep -qsx 143 "$WF_RUN_DIR"/steps/slow/attempt-*/exit || sleep 1000
+  - id: after
+    run: |
+      ${EFFECT}
+`,
+};
+
+/** Those with gates, with steps for the end, and with a step that is stopped. */
+export const GATE_SCENARIOS: readonly Scenario[] = [ASK, REVIEW, BESIDE, TIDY, TWICE, LATE];
 
 export const SCENARIOS: readonly Scenario[] = [SEQUENCE, GRAPH, CANCEL];
 

@@ -7,6 +7,7 @@
  *   trace     a file that gets a line per operation, and one that begins with "HIT" when the fault strikes; "MISS" takes
  *             that back
  *   at        the operation to strike, from 1; absent: none
+ *   on        or each operation whose target holds this text
  *   when      before | middle | after the operation; middle: part of the bytes, or the first of several changes
  *   part      middle: how much of the bytes, from 0 to 1; absent: half
  *   does      kill | error | stop (SIGSTOP to itself)
@@ -42,8 +43,8 @@ function install(config) {
     count += 1;
     const n = count;
     if (config.trace) note(JSON.stringify({ n, name, target, middle: partial !== undefined }));
-    if (config.at === undefined) return "none";
-    if (n === config.at) {
+    if (config.at === undefined && config.on === undefined) return "none";
+    if (config.on === undefined ? n === config.at : target.includes(config.on)) {
       if (config.trace) note(`HIT ${n} ${config.when} ${name} ${target}`);
       return config.when === "middle" && partial === undefined ? "before" : config.when;
     }

@@ -18,6 +18,7 @@ export const MARK = "TEST_RIG_MARK";
 
 export interface Fault {
   readonly at?: number;
+  readonly on?: string;
   readonly when?: "before" | "middle" | "after";
   readonly part?: number;
   readonly does?: "kill" | "error" | "stop";

@@ -23,7 +23,12 @@ const LOG_LINES = 10;
  * ```
  */
 export function whyText(why: Why, name: string): string {
-  const rows = why.steps.map((step) => [step.step, step.status, step.resume.does, oneLine(sentence(step))]);
+  const rows = why.steps.map((step) => [
+    step.step,
+    step.status,
+    step.resume.does,
+    oneLine(sentence(step, why)),
+  ]);
   const lines = table([["STEP", "STATUS", "RESUME", "WHY"], ...rows], (cell, row, column) => {
     if (row === 0) return colors().dim(cell);
     if (column === 1) return paintStatus(why.steps[row - 1]?.status ?? "", cell);
@@ -59,15 +64,21 @@ function resumeLine({ resume }: Why, name: string): string {
 }
 
 /** Why, how it went, and what a resume would do with it unless that goes without saying. */
-function sentence(step: StepWhy): string {
+function sentence(step: StepWhy, { liveness }: Why): string {
   const { attempts, status, because, resume } = step;
   const last = attempts.at(-1);
   const error = last?.record?.error;
   const parts = [because];
-  if (attempts.length > 1 && status !== "pending") parts.push(`attempt ${attempts.length}`);
   if (error !== undefined && (status === "failed" || status === "retrying"))
-    parts.push(`${error.message} [${error.code}]`);
-  if (resume.does !== "reuse" && resume.because !== because) parts.push(`resume: ${planText(resume)}`);
+    parts.push(
+      `failed on attempt ${attempts.length}${resume.does === "reuse" ? ", as it may" : ""}: ${error.message} [${error.code}]`,
+    );
+  else if (attempts.length > 1 && status === "succeeded") parts.push(`passed on attempt ${attempts.length}`);
+  // What has to come first is a line of its own; what runs needs no resume.
+  const isFirst = resume.does === "blocked" && resume.by.length > 0;
+  const isPlain =
+    resume.does === "reuse" || isFirst || (resume.does === "adopt" && liveness.state !== "nobody");
+  if (!isPlain && resume.because !== because) parts.push(`resume: ${planText(resume)}`);
   return parts.join("; ");
 }
 

@@ -1,0 +1,86 @@
+import type { Json } from "../core/json.ts";
+import type { GivenFile } from "./load.ts";
+import { type MapNode, type Node, toJson } from "./node.ts";
+import { parseYaml } from "./parse.ts";
+import { Problems } from "./report.ts";
+import { decode, type SourceText } from "./source.ts";
+
+/** Where something stands, and what it says there. */
+export interface KeyPosition {
+  /** From 1. */
+  readonly line: number;
+  readonly value: Json;
+}
+
+export interface StepPosition {
+  /** Of its `id`. */
+  readonly line: number;
+  readonly keys: ReadonlyMap<string, KeyPosition>;
+}
+
+/** Where the parts of a workflow stand in its file. */
+export interface Positions {
+  /** Those of `finally` too, by id. */
+  readonly steps: ReadonlyMap<string, StepPosition>;
+  /** Of the workflow itself, such as `limits` and `outputs`. */
+  readonly keys: ReadonlyMap<string, KeyPosition>;
+}
+
+const NOWHERE: Positions = { steps: new Map(), keys: new Map() };
+
+/** Of a file that has been loaded without a problem; of any other as much as can be found. `id`: the workflow in a workbook. */
+export function positionsOf(file: Pick<GivenFile, "path" | "bytes">, id: string): Positions {
+  const decoded = decode(file.path, file.bytes);
+  if (!decoded.ok) return NOWHERE;
+  const { source } = decoded;
+  const root = parseYaml(new Problems(source));
+  const map = root?.kind === "map" ? workflowIn(root, id) : undefined;
+  if (!map) return NOWHERE;
+  const steps = new Map<string, StepPosition>();
+  for (const step of [...itemsOf(map, "steps"), ...itemsOf(map, "finally")]) {
+    const at = step.entries.get("id");
+    const value = at?.value;
+    if (!at || value?.kind !== "scalar" || steps.has(String(value.value))) continue;
+    steps.set(String(value.value), { line: lineOf(source, at.key.start), keys: keysOf(step, source) });
+  }
+  return { steps, keys: keysOf(map, source) };
+}
+
+/** The steps of a file by their id, as `positionsOf` finds them. */
+export function stepPositions(
+  file: Pick<GivenFile, "path" | "bytes">,
+  id: string,
+): ReadonlyMap<string, StepPosition> {
+  return positionsOf(file, id).steps;
+}
+
+function workflowIn(root: MapNode, id: string): MapNode | undefined {
+  if (!root.entries.has("workflows")) return root;
+  return itemsOf(root, "workflows").find((map) => {
+    const own = map.entries.get("id")?.value;
+    return own?.kind === "scalar" && own.value === id;
+  });
+}
+
+function itemsOf(map: MapNode, key: string): MapNode[] {
+  const list: Node | undefined = map.entries.get(key)?.value;
+  return list?.kind === "list" ? list.items.filter((item) => item.kind === "map") : [];
+}
+
+/** The value is read only when it is asked for: a workflow's is that of all its steps. */
+function keysOf(map: MapNode, source: SourceText): Map<string, KeyPosition> {
+  const keys = new Map<string, KeyPosition>();
+  for (const [name, { key, value }] of map.entries) {
+    keys.set(name, {
+      line: lineOf(source, key.start),
+      get value() {
+        return toJson(value);
+      },
+    });
+  }
+  return keys;
+}
+
+function lineOf(source: SourceText, offset: number): number {
+  return source.place({ start: offset, end: offset }).position.line;
+}

@@ -1,0 +1,87 @@
+import type { Positions } from "../language/positions.ts";
+
+export type DifferenceKind =
+  /** Inputs that are declared otherwise. */
+  | "inputs"
+  /** The run goes another way. */
+  | "path"
+  /** An attempt that the record does not have, or has and is not come to. */
+  | "attempt"
+  /** A graph: a step waits for others. */
+  | "needs"
+  | "script"
+  | "prompt"
+  | "context"
+  /** What a gate shows. */
+  | "gate"
+  | "decision"
+  /** What the step declares, and the recorded attempt does not have. */
+  | "outputs"
+  /** Another status, reason or outputs of the run. */
+  | "end";
+
+export interface Place {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** One thing that the present definition does otherwise than the record. */
+export interface Difference {
+  readonly kind: DifferenceKind;
+  readonly step: string | null;
+  readonly attempt: number | null;
+  /** One sentence, without a full stop. */
+  readonly message: string;
+  readonly expected: string;
+  readonly actual: string;
+  /** What in the workflow file is responsible; null: nothing there can be named. */
+  readonly place: Place | null;
+}
+
+/** A definition as it is needed to say what in it is responsible. */
+export interface Located {
+  /** As messages call it. */
+  readonly file: string;
+  positions(): Positions;
+}
+
+/** Says what in the present file is responsible: of some keys of a step the first that is not as it was recorded. */
+export class Blame {
+  readonly #present: Located;
+  readonly #recorded: Located;
+
+  constructor(present: Located, recorded: Located) {
+    this.#present = present;
+    this.#recorded = recorded;
+  }
+
+  step(id: string, keys: readonly string[] = []): Place | null {
+    const { file } = this.#present;
+    const now = this.#present.positions().steps.get(id);
+    const before = this.#recorded.positions().steps.get(id);
+    // A step that is gone has a line only where it was.
+    if (!now) return before ? { file: this.#recorded.file, line: before.line } : null;
+    for (const key of keys) {
+      const [at, was] = [now.keys.get(key), before?.keys.get(key)];
+      if (JSON.stringify(at?.value) !== JSON.stringify(was?.value))
+        return { file, line: at?.line ?? now.line };
+    }
+    const line = keys.map((key) => now.keys.get(key)?.line).find((found) => found !== undefined);
+    return { file, line: line ?? now.line };
+  }
+
+  /** A key of the workflow itself. */
+  workflow(key: string): Place | null {
+    const at = this.#present.positions().keys.get(key) ?? this.#present.positions().keys.get("id");
+    return at ? { file: this.#present.file, line: at.line } : null;
+  }
+
+  isGone(id: string): boolean {
+    return !this.#present.positions().steps.has(id);
+  }
+
+  isNew(id: string): boolean {
+    return !this.#recorded.positions().steps.has(id);
+  }
+}

@@ -1,0 +1,171 @@
+import type { AttemptRecord, JournalLine } from "../core/event.ts";
+import { WfError } from "../core/problem.ts";
+import { parseLine } from "../store/journal-line.ts";
+import { RUN_FILES } from "../store/layout.ts";
+import type { CanonForm } from "./canon-form.ts";
+import { PLACEHOLDERS } from "./canon-places.ts";
+
+type Line<E extends JournalLine["event"]> = Extract<JournalLine, { event: E }>;
+
+/** What a step did next, as the record has it. */
+export type Entry =
+  | {
+      readonly kind: "attempt";
+      readonly step: string;
+      readonly attempt: number;
+      /** Null: it was open when the record ended, or when its engine died. */
+      readonly record: AttemptRecord | null;
+      /** Place in the journal. */
+      readonly at: number;
+    }
+  | { readonly kind: "skip"; readonly step: string; readonly because: string; readonly at: number };
+
+/** From the start of an engine to the end of the run; engines that only went on after a crash or a pause are left out. */
+export interface Stretch {
+  readonly started: Line<"engine_started">;
+  /** By step, in order. */
+  readonly entries: ReadonlyMap<string, readonly Entry[]>;
+  /** Sequences. */
+  readonly transitions: readonly Line<"transition">[];
+  readonly cancel: Line<"request_taken"> | null;
+  readonly lastSteps: Line<"finally_started"> | null;
+  /** Null: the record ends before. */
+  readonly end: Line<"run_ended"> | null;
+}
+
+/** A record, read for being answered from. */
+export interface Recorded {
+  readonly created: Line<"run_created">;
+  readonly stretches: readonly Stretch[];
+  /** Texts by path. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** All events of a replay stand at one time: none waits for another. */
+export const AT = "2000-01-01T00:00:00.000Z";
+
+/** What a line of the journal has and its canonical form has not; nothing depends on it. */
+const VOLATILE: Readonly<Partial<Record<JournalLine["event"], object>>> = {
+  run_created: { project: PLACEHOLDERS.project },
+  engine_started: { pid: 0, host: "", machineId: "", pidNamespace: "", project: PLACEHOLDERS.project },
+  attempt_ended: { startedAt: AT, endedAt: AT, stdoutBytes: 0, stderrBytes: 0 },
+  retry_scheduled: { notBefore: AT },
+  decision: { by: "" },
+};
+
+/** `name`: how messages call the record. Raises FIXTURE_INVALID, FORMAT_UNKNOWN. */
+export function readRecorded(form: CanonForm, name: string): Recorded {
+  const files = new Map(form.map(({ path, text }) => [path, text]));
+  const lines = readLines(files.get(RUN_FILES.journal), name);
+  const [created] = lines;
+  if (created?.event !== "run_created") {
+    throw invalid(`${name}: ${RUN_FILES.journal} does not begin with run_created`);
+  }
+  return { created, stretches: stretchesOf(lines), files };
+}
+
+export function readLines(journal: string | undefined, name: string): JournalLine[] {
+  if (journal === undefined) throw invalid(`${name} has no ${RUN_FILES.journal}`);
+  const texts = journal.split("\n").filter((text) => text !== "");
+  return texts.map((text, index) => readLine(text, index + 1, name));
+}
+
+function readLine(text: string, seq: number, name: string): JournalLine {
+  const where = `${name}: line ${seq} of ${RUN_FILES.journal}`;
+  const head = { seq, at: AT, epoch: 1, run: PLACEHOLDERS.runId };
+  let event: { readonly event?: JournalLine["event"] };
+  try {
+    event = JSON.parse(text);
+  } catch {
+    throw invalid(`${where}: it is not JSON`);
+  }
+  if (typeof event !== "object" || event === null) throw invalid(`${where}: it is not a JSON object`);
+  const volatile = VOLATILE[event.event as JournalLine["event"]];
+  const parsed = parseLine(JSON.stringify({ ...head, ...event, ...(volatile && { volatile }) }));
+  if (parsed.kind === "line") return parsed.line;
+  if (parsed.kind === "newer") {
+    throw new WfError({ code: "FORMAT_UNKNOWN", message: `${where} needs ${parsed.needs}` });
+  }
+  throw invalid(`${where}: ${parsed.what}`);
+}
+
+export function invalid(message: string): WfError {
+  return new WfError({
+    code: "FIXTURE_INVALID",
+    message,
+    hint: "restore it, or make it anew with wf fixture save RUN DIR",
+  });
+}
+
+interface Open {
+  started: Line<"engine_started">;
+  readonly entries: Map<string, Entry[]>;
+  readonly transitions: Line<"transition">[];
+  cancel: Line<"request_taken"> | null;
+  lastSteps: Line<"finally_started"> | null;
+  end: Line<"run_ended"> | null;
+}
+
+function stretchesOf(lines: readonly JournalLine[]): Stretch[] {
+  const ended = new Map<string, AttemptRecord>();
+  for (const line of lines) {
+    if (line.event === "attempt_ended") ended.set(`${line.record.step}/${line.record.attempt}`, line.record);
+  }
+  const stretches: Open[] = [];
+  let now: Open | undefined;
+  for (const [at, line] of lines.entries()) {
+    if (line.event === "engine_started") {
+      if (now !== undefined && now.end === null && line.from === undefined) {
+        // It goes on where another one stopped; limits that were raised then have been high enough before, too.
+        now.started = withLimits(now.started, line);
+        continue;
+      }
+      now = { started: line, entries: new Map(), transitions: [], cancel: null, lastSteps: null, end: null };
+      stretches.push(now);
+    }
+    if (now !== undefined) take(now, line, at, ended);
+  }
+  return stretches;
+}
+
+function take(now: Open, line: JournalLine, at: number, ended: ReadonlyMap<string, AttemptRecord>): void {
+  const push = (entry: Entry) => {
+    const list = now.entries.get(entry.step);
+    if (list) list.push(entry);
+    else now.entries.set(entry.step, [entry]);
+  };
+  switch (line.event) {
+    case "attempt_started": {
+      const { step, attempt } = line;
+      push({ kind: "attempt", step, attempt, record: ended.get(`${step}/${attempt}`) ?? null, at });
+      break;
+    }
+    case "step_skipped":
+      push({ kind: "skip", step: line.step, because: line.because, at });
+      break;
+    case "transition":
+      now.transitions.push(line);
+      break;
+    case "request_taken":
+      if (line.request === "cancel") now.cancel ??= line;
+      break;
+    case "finally_started":
+      now.lastSteps = line;
+      break;
+    case "run_ended":
+      now.end = line;
+      break;
+    default:
+      break;
+  }
+}
+
+function withLimits(
+  first: Line<"engine_started">,
+  { limits }: Line<"engine_started">,
+): Line<"engine_started"> {
+  if (limits === undefined) return first;
+  const { steps, ...own } = { ...first.limits, ...limits };
+  const all = { ...first.limits?.steps, ...steps };
+  return { ...first, limits: { ...own, ...(Object.keys(all).length > 0 && { steps: all }) } };
+}

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { JournalLine } from "../../src/core/event.ts";
+import { loadWorkflow } from "../../src/language/load.ts";
+import { ordered, orderOf, scanNeeds } from "../../src/review/canon-order.ts";
+
+const line = (event: object) => ({ seq: 1, at: "", epoch: 1, run: "r", ...event }) as unknown as JournalLine;
+const started = (step: string) => line({ event: "attempt_started", step, attempt: 1, cause: "first" });
+const ended = (step: string) =>
+  line({ event: "attempt_ended", record: { step, attempt: 1, status: "succeeded" } });
+const named = ({ event, ...rest }: JournalLine) =>
+  `${event} ${(rest as { step?: string; record?: { step: string } }).step ?? (rest as { record?: { step: string } }).record?.step ?? ""}`.trim();
+
+/** A graph whose steps stand in the file in any order. */
+const graph = fc.integer({ min: 1, max: 9 }).chain((size) =>
+  fc.record({
+    needs: fc.tuple(...Array.from({ length: size }, (_, index) => fc.subarray([...Array(index).keys()]))),
+    place: fc.shuffledSubarray([...Array(size).keys()], { minLength: size }),
+    races: fc.tuple(fc.infiniteStream(fc.nat()), fc.infiniteStream(fc.nat())),
+  }),
+);
+
+test("however steps that run at the same time come and go, the order is one, and no step comes before what it needs", () => {
+  fc.assert(
+    fc.property(graph, ({ needs, place, races }) => {
+      const steps = place.map((node) => ({
+        id: `s${node}`,
+        needs: (needs[node] ?? []).map((need) => place.indexOf(need)),
+      }));
+      const order = orderOf("graph", steps);
+      const [a, b] = races.map((race) => ordered(journalOf(steps, race), order).map(named));
+      assert.deepEqual(a, b);
+      for (const { id, needs: indexes } of steps) {
+        for (const need of indexes) {
+          const before = a?.indexOf(`attempt_ended ${steps[need]?.id}`) ?? -1;
+          assert.ok(before >= 0 && before < (a?.indexOf(`attempt_started ${id}`) ?? -1));
+        }
+      }
+    }),
+  );
+});
+
+/** A journal of an engine that starts and ends what it can in an order that `race` draws. */
+function journalOf(steps: readonly { id: string; needs: readonly number[] }[], race: Stream): JournalLine[] {
+  const lines = [line({ event: "run_created" }), line({ event: "engine_started" })];
+  const done = new Set<number>();
+  const running = new Set<number>();
+  while (done.size < steps.length) {
+    const due = steps.flatMap(({ needs }, index) =>
+      !done.has(index) && !running.has(index) && needs.every((need) => done.has(need)) ? [index] : [],
+    );
+    const choices = [
+      ...due.map((index) => ({ index, start: true })),
+      ...[...running].map((index) => ({ index, start: false })),
+    ];
+    const { index, start } = choices[(race.next().value as number) % choices.length] as {
+      index: number;
+      start: boolean;
+    };
+    const id = steps[index]?.id ?? "";
+    lines.push(start ? started(id) : ended(id));
+    if (start) running.add(index);
+    else if (running.delete(index)) done.add(index);
+  }
+  return [...lines, line({ event: "run_ended" })];
+}
+
+type Stream = Iterator<number>;
+
+test("what concerns the whole run stays where it is, and a decision comes right before the end of its gate", () => {
+  const order = orderOf("graph", [
+    { id: "a", needs: [] },
+    { id: "gate", needs: [] },
+  ]);
+  const lines = [
+    line({ event: "run_created" }),
+    line({ event: "engine_started" }),
+    started("gate"),
+    started("a"),
+    line({ event: "run_waiting" }),
+    line({ event: "engine_started" }),
+    line({ event: "request_refused", file: "control/strange" }),
+    line({ event: "request_taken", file: "control/decide-gate-1-2.json" }),
+    line({ event: "decision", step: "gate" }),
+    ended("gate"),
+    ended("a"),
+    line({ event: "run_ended" }),
+  ];
+  assert.deepEqual(ordered(lines, order).map(named), [
+    "run_created",
+    "engine_started",
+    "attempt_started a",
+    "attempt_started gate",
+    "run_waiting",
+    "engine_started",
+    "attempt_ended a",
+    "request_taken",
+    "decision gate",
+    "attempt_ended gate",
+    "request_refused",
+    "run_ended",
+  ]);
+});
+
+test("a sequence has an order already", () => {
+  const lines = [started("b"), ended("b"), started("a"), ended("a")];
+  assert.deepEqual(ordered(lines, { shape: "sequence", rank: new Map() }), lines);
+});
+
+const PLAIN = `id: plain
+steps:
+  - id: b
+    needs: [a]
+    run: |
+      cat <<'E'
+          needs: [c]
+      E
+  - id: a
+    needs: []
+    run: "true"
+  - id: c
+    needs: [a, b]
+    run: "true"
+`;
+
+test("needs that can be seen at a glance are those of a full reading; where in doubt there are none", () => {
+  const ids = ["b", "a", "c"];
+  const loaded = loadWorkflow({ path: "plain.yaml", bytes: Buffer.from(PLAIN) });
+  assert.ok(loaded.ok);
+  const full = loaded.workflow.steps.map(({ id, needs }) => ({ id, needs }));
+  assert.deepEqual(scanNeeds(PLAIN, ids), full);
+  const doubtful = [
+    PLAIN.replace("          needs: [c]", "        - id: a"),
+    PLAIN.replace("needs: [a]", "needs:\n      - a"),
+    PLAIN.replace("needs: [a]", "needs: [ a, # first\n      ]"),
+    PLAIN.replace("  - id: b\n", "  - { id: b }\n"),
+    PLAIN.replace("- id: b", "- id: 'b'"),
+    PLAIN.replace("    needs: []\n", "    needs: []\n    needs: []\n"),
+    PLAIN.replace("needs: []", "needs: [d]"),
+  ];
+  for (const text of doubtful) assert.equal(scanNeeds(text, ids), null, text);
+  assert.equal(scanNeeds(PLAIN, ["a", "b", "c"]), null);
+});
