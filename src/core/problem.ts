@@ -87,6 +87,8 @@ export const PROBLEM_CODES = {
   OWN_GATE: 2,
   SECRET_MISSING: 2,
   SECRET_TOO_SHORT: 2,
+  FIXTURE_INVALID: 2,
+  FIXTURE_REFUSED: 2,
   // The run directory and its engine.
   RUN_LOCKED: 4,
   LOCK_LOST: 4,

@@ -37,6 +37,7 @@ export function compareRuns(a: Side, b: Side): Change[] {
     ...eachMember("decisions", (key) => key, decisionsOf(x), decisionsOf(y), String),
     ...one("decisions", "reasons", linesOf(x, reasonLine), linesOf(y, reasonLine)),
     ...eachMember("outputs", (key) => `of the run: ${key}`, a.run.outputs, b.run.outputs, valueText),
+    ...compareOutputs(a, b),
     ...one("status", "run", statusText(a.run), statusText(b.run)),
     ...eachMember(
       "status",
@@ -48,15 +49,38 @@ export function compareRuns(a: Side, b: Side): Change[] {
   ];
 }
 
-/** What the records of one attempt, of the same number in both, have differently. */
+/** What the steps came to, whichever attempt it was that did: artifacts by what is in them. */
+function compareOutputs(a: Side, b: Side): Change[] {
+  const steps = Object.keys({ ...a.run.steps, ...b.run.steps });
+  return steps.flatMap((step) => {
+    const [x, y] = [a, b].map(({ run }) => run.steps?.[step]?.outputs ?? {});
+    return Object.keys({ ...x, ...y }).flatMap((key): Change[] => {
+      const [before, after] = [outputOf(a, x[key]), outputOf(b, y[key])];
+      if (before.text === after.text) return [];
+      const file = after.file ?? before.file;
+      return [{ group: "outputs", what: `${step} ${key}`, file, before: before.text, after: after.text }];
+    });
+  });
+}
+
+function outputOf(side: Side, output: Loose): { readonly text: string | null; readonly file: string | null } {
+  if (output === undefined) return { text: null, file: null };
+  const file = typeof output?.file === "string" ? output.file : null;
+  const text = file === null ? undefined : side.files.get(file);
+  return { text: text ?? outputText(output), file };
+}
+
+/** How one attempt, of the same number in both, ended; what the steps came to in the end is told by the runs. */
 export function compareAttempts(folder: string, a: Side, b: Side): Change[] {
   const [x, y] = [a, b].map(({ files }) => parse(files.get(`${folder}/attempt.json`)));
   if (!x || !y) return [];
-  const name = `${x.step}/${x.attempt}`;
-  return [
-    ...eachMember("outputs", (key) => `${name} ${key}`, x.outputs, y.outputs, outputText),
-    ...one("status", name, attemptText(x), attemptText(y)),
-  ];
+  return one("status", `${x.step}/${x.attempt}`, attemptText(x), attemptText(y));
+}
+
+/** Whether an attempt ended so differently that what it left is not to be compared. */
+export function endedOtherwise(folder: string, a: Side, b: Side): boolean {
+  const [x, y] = [a, b].map(({ files }) => parse(files.get(`${folder}/attempt.json`))?.status);
+  return x !== y;
 }
 
 function one(group: Group, what: string, before: string | null, after: string | null): Change[] {
@@ -99,6 +123,10 @@ function pathLine(event: Loose): string | null {
       const limits = event.limits === undefined ? "" : `, limits ${JSON.stringify(event.limits)}`;
       return `engine: ${event.how}${from}, wf ${event.version}${limits}`;
     }
+    case "request_taken":
+      return `${event.file} is taken`;
+    case "request_refused":
+      return `${event.file} is refused`;
     case "attempt_started":
       return `${at} starts (${event.cause})`;
     case "attempt_adopted":
@@ -128,9 +156,15 @@ function pathLine(event: Loose): string | null {
   }
 }
 
+/** Why, where what happened does not say that by itself. */
 function reasonLine(event: Loose): string | null {
   switch (event.event) {
+    case "request_taken":
+      return event.request === "decide" ? null : `${event.file} is taken: ${event.because}`;
+    case "request_refused":
+      return `${event.file} is refused: ${event.because}`;
     case "transition":
+      if (event.because?.code === "NEXT_IN_FILE" || event.because?.code === "LAST_STEP") return null;
       return `${event.from} → ${event.to}: ${event.because?.message} [${event.because?.code}]`;
     case "step_skipped":
       return `${event.step} is skipped: ${event.because}`;
@@ -165,7 +199,7 @@ function statusText({ status, reason }: Loose): string {
 
 function attemptText({ status, exitCode, signal, error, decision, cause }: Loose): string {
   const lines = [`${status} (${cause})`];
-  if (exitCode !== undefined) lines.push(`exit status ${exitCode}`);
+  if (exitCode !== undefined && error?.code !== "EXIT_STATUS") lines.push(`exit status ${exitCode}`);
   if (signal !== undefined) lines.push(`${signal}, sent by wf`);
   if (decision !== undefined) lines.push(`decision: ${decision}`);
   if (error) lines.push(`${error.message} [${error.code}]`);

@@ -1,5 +1,5 @@
 import type { CanonForm } from "./canon-form.ts";
-import { compareAttempts, compareRuns, type Group, type Side } from "./diff-records.ts";
+import { compareAttempts, compareRuns, endedOtherwise, type Group, type Side } from "./diff-records.ts";
 
 /** One thing that two runs have differently. */
 export interface Change {
@@ -39,45 +39,38 @@ export function diffForms(before: CanonForm, after: CanonForm): RunDiff {
   const differing = [...pathsOf(before, after)].filter((path) => a.files.get(path) !== b.files.get(path));
   const changes: Change[] = [];
   const explained = new Set<string>();
-  const add = (found: readonly Change[], files: readonly string[]) => {
-    changes.push(...found);
-    if (found.length > 0) for (const file of files) explained.add(file);
-  };
   if (differing.includes("run.json") || differing.includes("progress.ndjson")) {
-    add(compareRuns(a, b), ["run.json", "progress.ndjson"]);
+    const found = compareRuns(a, b);
+    changes.push(...found);
+    if (found.length > 0) for (const file of ["run.json", "progress.ndjson"]) explained.add(file);
+  }
+  const toldOutputs = new Set(changes.flatMap(({ group, what }) => (group === "outputs" ? what : [])));
+  for (const change of changes) {
+    if (change.file !== null) explained.add(change.file);
+  }
+  for (const path of differing) {
+    const { folder, name, step } = placeOf(path);
+    if (name !== "attempt.json" || folder === "") continue;
+    const found = compareAttempts(folder, a, b);
+    changes.push(...found);
+    const told = [...toldOutputs].some((what) => what.startsWith(`${step} `));
+    if (found.length > 0 || told) for (const file of OF_RECORD) explained.add(`${folder}/${file}`);
   }
   for (const path of differing) {
     const { folder, name } = placeOf(path);
-    if (name !== "attempt.json" || folder === "") continue;
-    add(compareAttempts(folder, a, b), [
-      path,
-      `${folder}/output`,
-      `${folder}/exit`,
-      "run.json",
-      "progress.ndjson",
-    ]);
+    if (explained.has(path)) continue;
+    // An attempt that only one of them has, or that ended otherwise: the path says so.
+    if (a.attempts.has(folder) !== b.attempts.has(folder)) continue;
+    if (folder !== "" && OUTPUTS.has(topOf(name)) && endedOtherwise(folder, a, b)) continue;
+    const [x, y] = [a, b].map(({ files }) => files.get(path) ?? null);
+    changes.push({ group: groupOf(path), what: path, file: path, before: x ?? null, after: y ?? null });
   }
-  for (const path of differing) {
-    const { folder } = placeOf(path);
-    // An attempt that only one of them has: the path says so.
-    if (explained.has(path) || a.attempts.has(folder) !== b.attempts.has(folder)) continue;
-    changes.push({
-      group: groupOf(path),
-      what: path,
-      file: path,
-      before: a.files.get(path) ?? null,
-      after: b.files.get(path) ?? null,
-    });
-  }
-  const shown = new Set(changes.flatMap(({ file }) => file ?? []));
-  const kept = changes.filter(({ group, before: x, after: y }) => {
-    // A file's digest says no more than the file beside it.
-    const files = group === "outputs" ? [artifactIn(x), artifactIn(y)] : [];
-    return !files.some((file) => file !== null && shown.has(file));
-  });
-  const order = (change: Change) => GROUPS.indexOf(change.group);
-  return { changes: kept.sort((x, y) => order(x) - order(y)), before: a, after: b };
+  const order = ({ group }: Change) => GROUPS.indexOf(group);
+  return { changes: changes.sort((x, y) => order(x) - order(y)), before: a, after: b };
 }
+
+/** Files that say no more than the record beside them. */
+const OF_RECORD = ["attempt.json", "output", "exit"];
 
 function sideOf(form: CanonForm): Side {
   const files = new Map(form.map(({ path, text }) => [path, text]));
@@ -98,12 +91,16 @@ function pathsOf(before: CanonForm, after: CanonForm): Set<string> {
   return new Set([...before, ...after].map(({ path }) => path));
 }
 
-const ATTEMPT = /^((?:.*\/)?steps\/[^/]+\/(?:item-\d+\/)?attempt-\d+)\/(.+)$/;
+const ATTEMPT = /^((?:.*\/)?steps\/([^/]+)\/(?:item-\d+\/)?attempt-\d+)\/(.+)$/;
 
 /** The folder of an attempt and the path in it; no folder for a file that belongs to none. */
-function placeOf(path: string): { readonly folder: string; readonly name: string } {
-  const [, folder = "", name = path] = ATTEMPT.exec(path) ?? [];
-  return { folder, name };
+function placeOf(path: string): { readonly folder: string; readonly step: string; readonly name: string } {
+  const [, folder = "", step = "", name = path] = ATTEMPT.exec(path) ?? [];
+  return { folder, step, name };
+}
+
+function topOf(name: string): string {
+  return name.split("/", 1)[0] as string;
 }
 
 const SCRIPTS = new Set([
@@ -120,14 +117,10 @@ const DEFINITION = new Set(["workflow.yaml", "prompts", "workflows"]);
 
 function groupOf(path: string): Group {
   const { folder, name } = placeOf(path);
-  const [top = ""] = name.split("/", 1);
+  const top = topOf(name);
   if (folder === "") return DEFINITION.has(top) ? "definition" : top === "workspace" ? "outputs" : "other";
   if (SCRIPTS.has(top)) return "scripts";
   if (OUTPUTS.has(top)) return "outputs";
   if (top === "stdout.log" || top === "stderr.log") return "logs";
   return top === "exit" ? "status" : "other";
-}
-
-function artifactIn(text: string | null): string | null {
-  return /^(steps\/\S+), \d+ bytes, sha256 [0-9a-f]{64}$/.exec(text ?? "")?.[1] ?? null;
 }

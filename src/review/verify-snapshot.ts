@@ -45,11 +45,16 @@ export function checkSnapshotText(
   return fault === null ? { text, record: value as unknown as RunRecord } : bad(fault);
 }
 
-/** Compares it with the fold of the journal up to the line that it names. */
+/**
+ * Compares it with the fold of the journal up to the line that it names.
+ *
+ * @param trusted nothing is wrong with the journal
+ * @param asOf what that fold says; null if it can not be told
+ */
 export function checkSnapshot(
   { text, record }: SnapshotText,
   journal: JournalReading,
-  asOf: RunRecord | null,
+  { trusted, asOf }: { readonly trusted: boolean; readonly asOf: RunRecord | null },
   findings: Findings,
 ): void {
   const { seq, journalBytes } = record.volatile;
@@ -64,6 +69,7 @@ export function checkSnapshot(
     );
     return;
   }
+  if (!trusted) return;
   const from = ends[seq - 1] ?? 0;
   const to = begins[seq] ?? validBytes;
   if (journalBytes < from || journalBytes > to) {

@@ -19,7 +19,7 @@ const wanted = process.env.WF_CRASH_CASES === "all" ? Infinity : Number(process.
 const only = process.env.WF_CRASH_ONLY;
 
 /** Of all cases that are wanted, how many go to each kind of fault in each command that drives a run. */
-const SHARE = { kills: 0.06, tears: 0.04, errors: 0.02, decider: 0.05 };
+const SHARE = { kills: 0.04, tears: 0.03, errors: 0.015, decider: 0.05, nested: 0.06 };
 
 const plain = new Map<string, Undisturbed>();
 let total = 0;
@@ -57,6 +57,25 @@ describe(`a run with gates, broken anywhere (WF_CRASH_SEED=${seed})`, { skip: ne
       await tryAll(scenario, casesOf(scenario, errors), SHARE.errors);
     });
   }
+});
+
+describe("a resume that takes a decision, and the next one", { skip: needsLinux }, () => {
+  test("both are killed, anywhere", async () => {
+    const ask = await undisturbed(ASK);
+    try {
+      const phase = 1;
+      const all = kills(ask.phases[phase]?.operations ?? []);
+      const count = Math.max(4, Math.ceil(wanted * SHARE.nested));
+      const second = sample(all, count, randomFrom(seed + 1)).reverse();
+      const cases = sample(all, count, randomFrom(seed)).map((fault, n) => {
+        return { scenario: ASK.name, phase, fault, then: second[n] as Case["fault"] };
+      });
+      for (const one of cases) assert.deepEqual(await runCase(ASK, one, ask), [], label(one));
+      console.log(`twice killed: ${cases.length} of ${all.length ** 2} cases`);
+    } finally {
+      await ask.project.remove();
+    }
+  });
 });
 
 describe("a decider that dies", { skip: needsLinux }, () => {

@@ -287,7 +287,7 @@ inputs:
   effects: { type: string }
 steps:
   - id: slow
-    timeout: 150ms
+    timeout: 1s
     retry: { max: 1 }
     run: |
       ${EFFECT}

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { verifyRun } from "../../src/review/verify.ts";
-import { type Parsed, Rig, ROOT } from "../cli/rig.ts";
-import { checkOutput } from "../cli/schemas.ts";
-import { until } from "../rig/wait.ts";
+import { Rig } from "../cli/rig.ts";
 import { makeRich } from "./rich.ts";
 
 /** What is found, as `rule path`, without the notes. */
@@ -55,17 +53,17 @@ const GATE = "steps/sign_off/attempt-1";
 /** What is done to a sound run, and everything that verify is to say of it. */
 const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly string[]]>> = {
   // The journal.
-  "a line of the journal is dropped": [lines((all) => all.toSpliced(4, 1)), ["journal-order progress.ndjson:5"]],
-  "the first line is dropped": [
-    lines((all) => all.slice(1)),
-    ["journal-readable progress.ndjson:1"],
+  "a line of the journal is dropped": [
+    lines((all) => all.toSpliced(4, 1)),
+    ["journal-order progress.ndjson:5"],
   ],
-  "the last line is dropped": [
-    lines((all) => all.slice(0, -1)),
-    ["snapshot-ahead run.json"],
-  ],
+  "the first line is dropped": [lines((all) => all.slice(1)), ["journal-readable progress.ndjson:1"]],
+  "the last line is dropped": [lines((all) => all.slice(0, -1)), ["snapshot-ahead run.json"]],
   "two lines are swapped": [lines(swapped), ["journal-order progress.ndjson:5"]],
-  "a line stands twice": [lines((all) => all.toSpliced(4, 0, all[4] ?? "")), ["journal-order progress.ndjson:6"]],
+  "a line stands twice": [
+    lines((all) => all.toSpliced(4, 0, all[4] ?? "")),
+    ["journal-order progress.ndjson:6"],
+  ],
   "a line of another run stands between": [
     lines((all) => all.toSpliced(4, 0, (all[4] ?? "").replace('"run":"r"', '"run":"q"'))),
     ["journal-order progress.ndjson:5"],
@@ -103,7 +101,8 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
     ["journal-line progress.ndjson:1"],
   ],
   "the journal is cut in its last line": [
-    (run) => fs.truncateSync(join(run, "progress.ndjson"), fs.statSync(join(run, "progress.ndjson")).size - 9),
+    (run) =>
+      fs.truncateSync(join(run, "progress.ndjson"), fs.statSync(join(run, "progress.ndjson")).size - 9),
     ["journal-line progress.ndjson:27", "snapshot-ahead run.json"],
   ],
   "half a line is added to the journal of an engine that came to a clean end": [
@@ -116,7 +115,11 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
   ],
   "a transition leads elsewhere": [
     lines((all) => all.with(4, flip(all[4] ?? "", '"to":"flaky"', '"to":"publish"'))),
-    ["journal-story progress.ndjson:5", "journal-story progress.ndjson:6", "journal-story progress.ndjson:11"],
+    [
+      "journal-story progress.ndjson:5",
+      "journal-story progress.ndjson:6",
+      "journal-story progress.ndjson:11",
+    ],
   ],
   // The snapshot.
   "run.json's status is edited": [
@@ -131,14 +134,20 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
     edit("run.json", /"journalBytes": \d/, '"journalBytes": 0'),
     ["snapshot-intact run.json"],
   ],
-  "run.json is of another layout": [edit("run.json", '"runId": ', '"runId":  '), ["snapshot-intact run.json"]],
+  "run.json is of another layout": [
+    edit("run.json", '"runId": ', '"runId":  '),
+    ["snapshot-intact run.json"],
+  ],
   "run.json is no JSON": [edit("run.json", "{", "["), ["snapshot-intact run.json"]],
   "run.json names another format": [edit("run.json", "wf.run/1", "wf.run/2"), ["snapshot-intact run.json"]],
   "run.json is missing": [remove("run.json"), ["snapshot-intact run.json"]],
   "run.json is a folder": [swapKind("run.json"), ["file-kind run.json"]],
   "run.json is a link": [link("run.json"), ["file-kind run.json"]],
   // The definition.
-  "workflow.yaml is edited": [edit("workflow.yaml", "echo done", "echo dome"), ["definition-intact workflow.yaml"]],
+  "workflow.yaml is edited": [
+    edit("workflow.yaml", "echo done", "echo dome"),
+    ["definition-intact workflow.yaml"],
+  ],
   "workflow.yaml is missing": [remove("workflow.yaml"), ["definition-intact workflow.yaml"]],
   "a prompt's copy is edited": [
     edit("prompts/prompts/ask.md", "Answer", "Bnswer"),
@@ -160,15 +169,30 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
   ],
   "an exit status is changed": [edit(`${MAKE}/exit`, "0", "1"), [`attempt-exit ${MAKE}/exit`]],
   "an exit status is removed": [remove(`${MAKE}/exit`), [`attempt-exit ${MAKE}/exit`]],
-  "a log is cut": [(run) => fs.truncateSync(join(run, MAKE, "stdout.log"), 3), [`attempt-log ${MAKE}/stdout.log`]],
+  "a log is cut": [
+    (run) => fs.truncateSync(join(run, MAKE, "stdout.log"), 3),
+    [`attempt-log ${MAKE}/stdout.log`],
+  ],
   "a log is missing": [remove(`${MAKE}/stderr.log`), [`attempt-log ${MAKE}/stderr.log`]],
-  "a script is edited": [edit(`${MAKE}/script.sh`, "planned", "plannee"), [`attempt-script ${MAKE}/script.sh`]],
+  "a script is edited": [
+    edit(`${MAKE}/script.sh`, "planned", "plannee"),
+    [`attempt-script ${MAKE}/script.sh`],
+  ],
   "a script is missing": [remove(`${MAKE}/script.sh`), [`attempt-files ${MAKE}/script.sh`]],
   "a prompt is edited": [edit(`${ASK}/prompt.md`, "Answer", "Bnswer"), [`attempt-script ${ASK}/prompt.md`]],
   "a prompt is missing": [remove(`${ASK}/prompt.md`), [`attempt-files ${ASK}/prompt.md`]],
-  "a context is edited": [edit(`${ASK}/context.json`, '"1.0"', '"1.1"'), [`attempt-files ${ASK}/context.json`]],
-  "an agent's record is edited": [edit(`${ASK}/agent.json`, '"echo"', '"echo'), [`attempt-files ${ASK}/agent.json`]],
-  "an attempt's folder is missing": [remove("steps/flaky/attempt-1"), ["attempt-folder steps/flaky/attempt-1"]],
+  "a context is edited": [
+    edit(`${ASK}/context.json`, '"1.0"', '"1.1"'),
+    [`attempt-files ${ASK}/context.json`],
+  ],
+  "an agent's record is edited": [
+    edit(`${ASK}/agent.json`, '"echo"', '"echo'),
+    [`attempt-files ${ASK}/agent.json`],
+  ],
+  "an attempt's folder is missing": [
+    remove("steps/flaky/attempt-1"),
+    ["attempt-folder steps/flaky/attempt-1"],
+  ],
   "an attempt's folder is a file": [swapKind("steps/flaky/attempt-1"), ["file-kind steps/flaky/attempt-1"]],
   "an attempt's folder is a link": [link("steps/flaky/attempt-1"), ["file-kind steps/flaky/attempt-1"]],
   "a log is a link": [link(`${MAKE}/stdout.log`), [`file-kind ${MAKE}/stdout.log`]],
@@ -197,12 +221,12 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
   ],
   "a gate's nonce is edited": [
     edit(`${GATE}/gate.json`, /"nonce": "[0-9a-f]{16}"/, '"nonce": "0000000000000000"'),
-    ["request-intact control/decide-sign_off-1-1.json:22"],
+    ["request-intact control/decide-sign_off-1-1.json:20"],
   ],
   "a gate is missing": [remove(`${GATE}/gate.json`), [`gate-intact ${GATE}/gate.json`]],
   "a decision is edited": [
     edit("control/decide-sign_off-1-1.json", '"fine"', '"fime"'),
-    ["request-intact control/decide-sign_off-1-1.json:22"],
+    ["request-intact control/decide-sign_off-1-1.json:20"],
   ],
   "a decision is missing": [
     remove("control/decide-sign_off-1-1.json"),
@@ -218,13 +242,19 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
     ["claim-kept lock/owner-2.json", "claim-kept lock/free-2"],
   ],
   "lock/ is removed": [remove("lock"), ["claim-kept lock/owner-1.json", "claim-kept lock/owner-2.json"]],
-  "a claim is edited": [edit("lock/owner-1.json", /"pid": \d/, '"pid": 9'), ["claim-intact lock/owner-1.json"]],
+  "a claim is edited": [
+    edit("lock/owner-1.json", /"pid": \d/, '"pid": 9'),
+    ["claim-intact lock/owner-1.json"],
+  ],
   "a claim is no JSON": [edit("lock/owner-1.json", "{", "["), ["claim-intact lock/owner-1.json"]],
   "a claim names another epoch": [
     edit("lock/owner-1.json", '"epoch": 1', '"epoch": 2'),
     ["claim-intact lock/owner-1.json"],
   ],
-  "a clean end is not empty": [(run) => fs.writeFileSync(join(run, "lock/free-1"), "x"), ["claim-intact lock/free-1"]],
+  "a clean end is not empty": [
+    (run) => fs.writeFileSync(join(run, "lock/free-1"), "x"),
+    ["claim-intact lock/free-1"],
+  ],
   // What has no place.
   "a file is added to the run": [add("notes.txt"), ["known-names notes.txt"]],
   "a folder is added to the run": [add("notes/a.txt"), ["known-names notes"]],
@@ -236,7 +266,10 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
   "an attempt is added": [add("steps/make/attempt-2/script.sh"), ["attempt-folder steps/make/attempt-2"]],
   "a file is added to an attempt": [add(`${MAKE}/a`), [`known-names ${MAKE}/a`]],
   "a gate is added to a step that has none": [add(`${MAKE}/gate.json`), [`known-names ${MAKE}/gate.json`]],
-  "a file stands in place of control/": [swapKind("control"), ["file-kind control", "request-intact control/decide-sign_off-1-1.json"]],
+  "a file stands in place of control/": [
+    swapKind("control"),
+    ["file-kind control", "request-intact control/decide-sign_off-1-1.json"],
+  ],
 };
 
 test("every damage is found and named, and nothing else is", async (t) => {

@@ -31,7 +31,10 @@ export function* diffText(diff: RunDiff, names: Names, stat: boolean): Generator
     const changes = diff.changes.filter((change) => change.group === group);
     if (changes.length === 0) continue;
     yield `\n${c.bold(TITLES[group])}`;
-    for (const change of changes) yield* changeText(change, stat);
+    const width = Math.max(
+      ...changes.filter((change) => stat || isShort(change)).map(({ what }) => oneLine(what).length),
+    );
+    for (const change of changes) yield* changeText(change, stat, width);
   }
 }
 
@@ -51,17 +54,29 @@ function outcome(run: RunDiff["before"]["run"]): string {
   return oneLine(`${run.status ?? "of unknown status"}${why}`);
 }
 
-function* changeText(change: Change, stat: boolean): Generator<string> {
+const MAX_SHORT = 80;
+
+/** Whether both sides fit on one line. */
+function isShort({ before, after, file }: Change): boolean {
+  if (before === null || after === null || file !== null) return false;
+  return before.length + after.length <= MAX_SHORT && !before.includes("\n") && !after.includes("\n");
+}
+
+function* changeText(change: Change, stat: boolean, width: number): Generator<string> {
   const c = colors();
-  const diff = diffTexts(change.before, change.after);
-  const counts = `${c.green(`+${diff.added}`)} ${c.red(`-${diff.removed}`)}`;
-  const only = change.before === null ? " (new)" : change.after === null ? " (gone)" : "";
+  const { what, before, after } = change;
+  const name = oneLine(what);
+  const only = before === null ? " (new)" : after === null ? " (gone)" : "";
   if (stat) {
-    yield `  ${oneLine(change.what)}${only}  ${counts}`;
-    return;
+    const { added, removed } = diffTexts(before, after);
+    yield `  ${name.padEnd(width)}  ${c.green(`+${added}`)} ${c.red(`-${removed}`)}${only}`;
+  } else if (isShort(change)) {
+    const [from, to] = [before, after].map((text) => oneLine(text ?? ""));
+    yield `  ${c.cyan(name.padEnd(width))}  ${c.red(from ?? "")} → ${c.green(to ?? "")}`;
+  } else {
+    yield `  ${c.cyan(name)}${only}`;
+    yield* hunkLines(change, diffTexts(before, after));
   }
-  yield `  ${c.cyan(oneLine(change.what))}${only}`;
-  yield* hunkLines(change, diff);
 }
 
 function* hunkLines(change: Change, { hunks, added, removed }: TextDiff): Generator<string> {

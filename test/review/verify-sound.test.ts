@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { verifyRun } from "../../src/review/verify.ts";
+import { kills, type Case } from "../crash/cases.ts";
+import { undisturbed } from "../crash/run-case.ts";
+import { decideOpenGates, drive, SCENARIOS, type Scenario, stage } from "../crash/scenarios.ts";
+import { HELD_WORKFLOW, killEngine, letGo, startHeld } from "../rig/held.ts";
+import { projectFor } from "../rig/project.ts";
+
+/** All that is found of a run, as `level rule path`. */
+async function findingsOf(runDir: string): Promise<string[]> {
+  const verified = await verifyRun(runDir);
+  assert.ok(verified.kind === "current");
+  return verified.findings.map(({ level, rule, path, message }) => `${level} ${rule} ${path}: ${message}`);
+}
+
+const damageOf = async (runDir: string) => (await findingsOf(runDir)).filter((each) => each.startsWith("damage"));
+
+/** Some of all kills, so that the test takes seconds; each run of it takes the same. */
+const KILLS = 12;
+
+for (const scenario of SCENARIOS) {
+  test(`nothing is found in an undisturbed run: ${scenario.name}`, async (t) => {
+    const { project, runDir } = await undisturbed(scenario);
+    t.after(() => project.remove());
+    assert.deepEqual(await findingsOf(runDir), []);
+  });
+
+  test(`no damage is found after a crash, nor after the resume: ${scenario.name}`, async () => {
+    const plain = await undisturbed(scenario);
+    await plain.project.remove();
+    const all = kills(plain.operations);
+    const every = Math.ceil(all.length / KILLS);
+    for (const [index, fault] of all.entries()) if (index % every === 0) await crash(scenario, fault);
+  });
+}
+
+async function crash(scenario: Scenario, fault: Case["fault"]): Promise<void> {
+  const project = stage(scenario);
+  try {
+    await drive(project, scenario, { fault });
+    const [runDir] = project.runDirs();
+    if (!runDir) return;
+    const what = `${scenario.name} ${JSON.stringify(fault)}`;
+    assert.deepEqual(await damageOf(runDir), [], what);
+    await decideOpenGates(project, scenario);
+    await drive(project, scenario);
+    assert.deepEqual(await damageOf(runDir), [], `${what}, resumed`);
+  } finally {
+    await project.remove();
+  }
+}
+
+test("a run that is driven is read as it is: what a turn has not finished is no damage", async (t) => {
+  const project = projectFor(t);
+  const steps = Array.from({ length: 150 }, (_, n) => `  - { id: s${n}, run: echo ${n} }`);
+  project.write("many.yaml", `id: many\nsteps:\n${steps.join("\n")}\n`);
+  const engine = project.start(["run", "many.yaml"]);
+  const runDir = await project.untilRun();
+  let over = false;
+  const ended = engine.ended.then(() => {
+    over = true;
+  });
+  let looks = 0;
+  for (; !over; looks += 1) {
+    assert.deepEqual(await damageOf(runDir), []);
+    // The engine, in its own process, needs no pause; the promise of its end does.
+    await new Promise((go) => setImmediate(go));
+  }
+  await ended;
+  assert.ok(looks > 1, "the run was over before it could be looked at");
+  assert.deepEqual(await findingsOf(runDir), []);
+});
+
+test("a run that was cut off is sound, and said to be cut off", async (t) => {
+  const project = projectFor(t);
+  const held = await startHeld(project, HELD_WORKFLOW);
+  assert.deepEqual(await findingsOf(held.runDir), []);
+  await killEngine(held);
+  assert.deepEqual(await findingsOf(held.runDir), ["note interrupted .: it was cut off, and nobody drives it"]);
+  letGo(project, "held");
+  await project.quiet();
+  assert.deepEqual(await findingsOf(held.runDir), ["note interrupted .: it was cut off, and nobody drives it"]);
+  assert.equal((await project.wf(["resume", held.runDir])).code, 0);
+  assert.deepEqual(await findingsOf(held.runDir), []);
+});
