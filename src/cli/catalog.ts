@@ -102,6 +102,18 @@ export const CATALOG: readonly { readonly group: string; readonly commands: read
         load: () => import("./commands/canon.ts"),
       },
       {
+        name: "fixture",
+        usage: "fixture WHAT",
+        describe: "keep runs as tests of their workflows",
+        load: () => import("./commands/fixture.ts"),
+      },
+      {
+        name: "replay",
+        usage: "replay RUN",
+        describe: "hold a workflow against a record, running nothing",
+        load: () => import("./commands/replay.ts"),
+      },
+      {
         name: "git-setup",
         usage: "git-setup",
         describe: "make git diff show committed runs without noise",

@@ -44,24 +44,28 @@ export function diffForms(before: CanonForm, after: CanonForm): RunDiff {
     changes.push(...found);
     if (found.length > 0) for (const file of ["run.json", "progress.ndjson"]) explained.add(file);
   }
-  const toldOutputs = new Set(changes.flatMap(({ group, what }) => (group === "outputs" ? what : [])));
-  for (const change of changes) {
-    if (change.file !== null) explained.add(change.file);
+  const told = new Set<string>();
+  for (const { group, what, file } of changes) {
+    if (file !== null) explained.add(file);
+    if (group === "outputs") told.add(what.split(" ", 1)[0] as string);
   }
   for (const path of differing) {
     const { folder, name, step } = placeOf(path);
     if (name !== "attempt.json" || folder === "") continue;
     const found = compareAttempts(folder, a, b);
     changes.push(...found);
-    const told = [...toldOutputs].some((what) => what.startsWith(`${step} `));
-    if (found.length > 0 || told) for (const file of OF_RECORD) explained.add(`${folder}/${file}`);
+    if (found.length > 0 || told.has(step)) for (const file of OF_RECORD) explained.add(`${folder}/${file}`);
   }
-  for (const path of differing) {
+  const rest = differing.filter((path) => {
     const { folder, name } = placeOf(path);
-    if (explained.has(path)) continue;
     // An attempt that only one of them has, or that ended otherwise: the path says so.
-    if (a.attempts.has(folder) !== b.attempts.has(folder)) continue;
-    if (folder !== "" && OUTPUTS.has(topOf(name)) && endedOtherwise(folder, a, b)) continue;
+    const isTold =
+      a.attempts.has(folder) !== b.attempts.has(folder) ||
+      (folder !== "" && OUTPUTS.has(topOf(name)) && endedOtherwise(folder, a, b));
+    return !explained.has(path) && !isTold;
+  });
+  // Whatever is said of it: a difference is never left out.
+  for (const path of changes.length + rest.length > 0 ? rest : differing) {
     const [x, y] = [a, b].map(({ files }) => files.get(path) ?? null);
     changes.push({ group: groupOf(path), what: path, file: path, before: x ?? null, after: y ?? null });
   }

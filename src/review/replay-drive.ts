@@ -119,7 +119,13 @@ export class ReplayDrive {
   #replay(stretch: Stretch, isLast: boolean): void {
     const { from } = stretch.started;
     if (from !== undefined && !this.state.indexOf.has(from)) {
-      this.#diverge("path", from, `the run was resumed from ${from}, which is no step any more`, from, "none");
+      this.#diverge(
+        "path",
+        from,
+        `the run was resumed from ${from}, which is no step any more`,
+        from,
+        "none",
+      );
     }
     this.#say(stretch.started);
     this.#left = new Map([...stretch.entries].map(([step, entries]) => [step, [...entries]]));
@@ -258,8 +264,7 @@ export class ReplayDrive {
       if (stretch.end === null) return false;
       this.#diverge("path", from, `${from} is followed by ${to}`, this.#whatIsLeft(stretch), to, TARGETS);
     }
-    const same =
-      recorded.from === from && recorded.to === to && recorded.because.code === because.code;
+    const same = recorded.from === from && recorded.to === to && recorded.because.code === because.code;
     if (!same) this.#otherWay(recorded, action);
     this.#transition += 1;
     this.#say({ event: "transition", from, to, because });
@@ -301,7 +306,8 @@ export class ReplayDrive {
   #finish({ status, reason }: Action & { do: "end" }, stretch: Stretch): boolean {
     const { end } = stretch;
     const left = this.#firstLeft();
-    if (left || stretch.transitions.length > this.#transition) this.#endsEarly(stretch, ending(status, reason));
+    if (left || stretch.transitions.length > this.#transition)
+      this.#endsEarly(stretch, ending(status, reason));
     if (end === null) return false;
     const outputs = status === "succeeded" ? this.#outputs() : {};
     const failed = typeof outputs === "string";
@@ -355,7 +361,8 @@ export class ReplayDrive {
   /** Whether nothing new starts after it, so that whatever else runs comes first. */
   #endsAll({ step, failures }: StepNode, { status, error, decision }: AttemptRecord): boolean {
     if (status === "succeeded") {
-      const target = decision === "reject" ? step.gate?.onReject : decision ? step.gate?.onApprove : undefined;
+      const target =
+        decision === "reject" ? step.gate?.onReject : decision ? step.gate?.onApprove : undefined;
       return (decision === "reject" && !!step.gate && !target) || (!!target && target.to !== "step");
     }
     if (status !== "interrupted" && mayRetry(step.retry, failures + 1, error?.code ?? "")) return false;
@@ -473,7 +480,8 @@ export class ReplayDrive {
     const left = this.#firstLeft();
     const transition = transitions[this.#transition];
     if (transition && (!left || transition.seq <= left.at)) return `${transition.from} → ${transition.to}`;
-    if (left) return left.kind === "skip" ? `${left.step} skipped` : `attempt ${left.attempt} of ${left.step}`;
+    if (left)
+      return left.kind === "skip" ? `${left.step} skipped` : `attempt ${left.attempt} of ${left.step}`;
     return end ? `the run ends: ${ending(end.status, end.reason)}` : "the record ends";
   }
 
@@ -505,7 +513,9 @@ export class ReplayDrive {
       now = render(given);
     } catch (error) {
       if (!(error instanceof NotWhole)) throw error;
-      this.notes.push(`the prompt of ${id}, attempt ${attempt}, shows an artifact that is not whole in the record`);
+      this.notes.push(
+        `the prompt of ${id}, attempt ${attempt}, shows an artifact that is not whole in the record`,
+      );
       return;
     }
     const failed = record?.error?.code === "TEMPLATE_ERROR";
@@ -563,7 +573,8 @@ export class ReplayDrive {
 
   #compareOutputs(recorded: JsonObject, now: JsonObject): void {
     const text = (outputs: JsonObject) => `${JSON.stringify(outputs, null, 2)}\n`;
-    const sameSource = JSON.stringify(this.#parts.before.outputs) === JSON.stringify(this.#parts.present.outputs);
+    const sameSource =
+      JSON.stringify(this.#parts.before.outputs) === JSON.stringify(this.#parts.present.outputs);
     if (this.#texts.isSame(text(recorded), text(now), sameSource)) return;
     const place = this.#parts.blame.workflow("outputs");
     this.#differ("end", null, null, "the run has other outputs", text(recorded), text(now), place);

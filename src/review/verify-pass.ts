@@ -76,7 +76,9 @@ export function lookAtRun(runDir: string, own: number | null): Pass {
   const workflow = checkDefinition(files, lines, findings);
   const story = workflow && checkStory(workflow, lines, snapshot?.record.volatile ?? null, findings);
   const trusted = !findings.all.some(({ level, rule }) => level === "damage" && JOURNAL.has(rule));
-  if (snapshot) checkSnapshot(snapshot, journal, { trusted, asOf: story?.asOf ?? null }, findings);
+  const clean = !claims.diedOrLives(claims.latest) && story?.state.status !== "running";
+  const asOf = story?.asOf ?? null;
+  if (snapshot) checkSnapshot(snapshot, journal, { trusted, asOf, clean }, findings);
   const approvals = workflow?.steps.filter(({ type }) => type === "approval").map(({ id }) => id) ?? [];
   const gates = new Gates({ files, schemas, claims, findings }, all, approvals);
   const attempts = attemptsOf(all);

@@ -50,11 +50,16 @@ export function checkSnapshotText(
  *
  * @param trusted nothing is wrong with the journal
  * @param asOf what that fold says; null if it can not be told
+ * @param clean the last engine came to a clean end: what it wrote last, it wrote whole
  */
 export function checkSnapshot(
   { text, record }: SnapshotText,
   journal: JournalReading,
-  { trusted, asOf }: { readonly trusted: boolean; readonly asOf: RunRecord | null },
+  {
+    trusted,
+    asOf,
+    clean,
+  }: { readonly trusted: boolean; readonly asOf: RunRecord | null; readonly clean: boolean },
   findings: Findings,
 ): void {
   const { seq, journalBytes } = record.volatile;
@@ -88,7 +93,7 @@ export function checkSnapshot(
   if (different.length === 0 && text !== formatRecord(asOf))
     findings.damage("snapshot-intact", PATH, CHANGED, { repair: "rebuild" });
   const lacks = lines.length - seq;
-  if (lacks > 0)
+  if (lacks > 0 && clean)
     findings.note("snapshot-behind", PATH, `it holds ${seq} of ${lines.length} lines of the journal`, {
       repair: "rebuild",
       todo: "nothing: readers take the rest from the journal, and the next engine writes it",

@@ -7,7 +7,7 @@ import type { LegacyRunRecord } from "../store/legacy-record.ts";
 import { readSnapshot, readSnapshotFile } from "../store/snapshot.ts";
 import { type Liveness, liveness } from "./liveness.ts";
 import { type Checked, lookAtRun, type Pass } from "./verify-pass.ts";
-import type { Finding } from "./verify-rules.ts";
+import { type Finding, RULES } from "./verify-rules.ts";
 
 /** What a look at all of a run came to. */
 export type Verified =
@@ -70,14 +70,18 @@ export function toVerified(runDir: string, pass: Pass, driver: Liveness): Verifi
     runId: pass.record?.runId ?? pass.lines[0]?.run ?? null,
     status,
     liveness: driver,
-    findings: [
-      ...findings.filter(({ level }) => level === "damage"),
-      ...findings.filter(({ level }) => level === "note"),
-    ],
+    findings: findings.sort((a, b) => rank(a) - rank(b)),
     checked: pass.checked,
     pass,
   };
 }
+
+/** Damage first, and what the rest rests on before it. */
+function rank({ level, rule }: Finding): number {
+  return (level === "damage" ? 0 : ORDER.length) + ORDER.indexOf(rule);
+}
+
+const ORDER = Object.keys(RULES);
 
 export function isDamaged(findings: readonly Finding[]): boolean {
   return findings.some(({ level }) => level === "damage");

@@ -193,7 +193,7 @@ test("of a client that says how long it takes, the time counts from its end", as
 
 test("a client that prints nothing for its idle_timeout is stopped, and the retry knows", async (t) => {
   const project = projectFor(t);
-  const steps = STEPS.replace("A., outputs", "A., idle_timeout: 1s, outputs");
+  const steps = STEPS.replace("A., outputs", "A., idle_timeout: 2s, outputs");
   project.write("w.yaml", `id: w${steps}`);
   const hanging = { hang: true, child: true, session: "s" };
   const plans = { a: [hanging, DONE], b: DONE, c: DONE };
@@ -204,12 +204,12 @@ test("a client that prints nothing for its idle_timeout is stopped, and the retr
   const { status: state, error } = JSON.parse(first?.["attempt.json"] ?? "");
   assert.deepEqual(
     [state, error.code, error.message],
-    ["timed_out", "IDLE_TIMEOUT", "it printed nothing for 1s, its idle_timeout"],
+    ["timed_out", "IDLE_TIMEOUT", "it printed nothing for 2s, its idle_timeout"],
   );
   assert.equal(JSON.parse(first?.["agent.json"] ?? "").failure, "timeout");
   assert.equal(
     second?.["prompt.md"],
-    "A.\n\n# What was wrong with the attempt before this one\n\nit printed nothing for 1s, its idle_timeout [IDLE_TIMEOUT]\n",
+    "A.\n\n# What was wrong with the attempt before this one\n\nit printed nothing for 2s, its idle_timeout [IDLE_TIMEOUT]\n",
   );
   // Neither the client nor what it started in a session of its own.
   await project.quiet();

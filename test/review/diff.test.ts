@@ -175,6 +175,8 @@ test("a file that one of them lacks is a difference", () => {
     assert.ok(diffForms(FORM, without).changes.length > 0, path);
     assert.ok(diffForms(without, FORM).changes.length > 0, path);
   }
+  const withoutAttempt = FORM.filter(({ path }) => !path.includes("/attempt-1/"));
+  assert.equal(diffForms(FORM, withoutAttempt).changes.length, 3);
 });
 
 test("texts without a line in common are counted, however long", () => {
