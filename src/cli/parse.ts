@@ -57,12 +57,12 @@ function describe(builder: Argv, command: Command): Argv {
   return builder;
 }
 
-/** `run FILE [ID]` → `run <FILE> [ID]`, `validate FILE…` → `validate <FILE..>`. */
+/** `run FILE [ID]` → `run <FILE> [ID]`, `validate FILE…` → `validate <FILE..>`, `[ARGUMENT…]` → `[ARGUMENT..]`. */
 function yargsUsage(usage: string): string {
-  return usage.replace(
-    /(?<!\[)\b([A-Z]+)(\u2026?)/g,
-    (_, name, many) => `<${name}${many === "" ? "" : ".."}>`,
-  );
+  const required = /(?<!\[)\b([A-Z]+)(\u2026?)/g;
+  return usage
+    .replace(required, (_, name, many) => `<${name}${many === "" ? "" : ".."}>`)
+    .replaceAll("\u2026]", "..]");
 }
 
 /** The parser's sentences, with what was likely meant. */

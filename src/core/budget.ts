@@ -14,12 +14,17 @@ export function spentBudget(state: RunState): RunReason | null {
     return null;
   };
   const ofRun = over(usage, limits);
-  if (ofRun !== null) return { code: "BUDGET", message: ofRun, hint: "raise it with wf resume --limit" };
+  if (ofRun !== null)
+    return {
+      code: "BUDGET",
+      message: ofRun,
+      hint: "raise it with wf resume RUN --limit max_tokens=… or max_cost_usd=…",
+    };
   for (const node of agentsThatCome(state)) {
     const ofStep = over(node.usage, stepBudget(state, node));
     if (ofStep === null) continue;
     const { id } = node.step;
-    const hint = `raise it with wf resume --limit ${id}.max_tokens=… or ${id}.max_cost_usd=…`;
+    const hint = `raise it with wf resume RUN --limit ${id}.max_tokens=… or ${id}.max_cost_usd=…`;
     return { code: "BUDGET", message: `${id}: ${ofStep}`, step: id, attempt: node.attempts, hint };
   }
   return null;

@@ -153,6 +153,9 @@ function scheduleRetry({ step, state: at, failures }: StepNode, now: number): Ac
     index: step.index,
     attempt: at.attempt,
     notBefore: Math.max(now + retryDelay(step.retry, failures), at.retryAt ?? 0),
-    because: `retry ${failures} of ${step.retry.max}: ${at.failure.message}`,
+    because:
+      at.retryAt === null
+        ? `retry ${failures} of ${step.retry.max}: ${at.failure.message}`
+        : `when the limit ends: ${at.failure.message}`,
   };
 }

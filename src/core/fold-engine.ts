@@ -47,7 +47,8 @@ function clampTimes(state: RunState, at: number): void {
 
 /** New attempts of what failed or was canceled; after a pause only of what was canceled. */
 function reopen(state: RunState, was: "failed" | "canceled" | "waiting"): void {
-  if (typeof state.cursor !== "number" && state.cameFrom !== null && was !== "waiting") {
+  // What was done stays done, even if what came after it failed.
+  if (state.cursor === "fail" && state.cameFrom !== null && was !== "waiting") {
     state.cursor = state.cameFrom;
     enter(state, nodeAt(state, state.cameFrom), "resume");
   }

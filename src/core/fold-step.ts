@@ -44,9 +44,11 @@ export function endAttempt(state: RunState, record: AttemptRecord, retryAt: numb
       break;
     case "failed":
     case "timed_out": {
-      node.failures += 1;
       const failure = record.error ?? { code: "EXIT_STATUS", message: "it failed" };
-      if (mayRetry(node.step.retry, node.failures, failure.code)) {
+      // A limit whose end is known is waited for, and uses up no retry.
+      const isParked = retryAt !== null;
+      if (!isParked) node.failures += 1;
+      if (isParked || mayRetry(node.step.retry, node.failures, failure.code)) {
         setState(state, node, { status: "retrying", attempt, failure, retryAt, notBefore: null });
       } else fail(state, node, attempt, failure);
       break;
@@ -124,6 +126,7 @@ export function addUsage(state: RunState, step: string, usage: Usage | undefined
     tokens: total.tokens + (usage.tokens ?? 0),
     costUsd: total.costUsd + (usage.costUsd ?? 0),
     unknown: total.unknown + (usage.tokens === null ? 1 : 0),
+    unknownCost: total.unknownCost + (usage.costUsd === null ? 1 : 0),
   });
   node.usage = add(node.usage);
   state.usage = add(state.usage);

@@ -39,6 +39,7 @@ export function fold(state: RunState, line: JournalLine): void {
       startAttempt(state, line, at);
       break;
     case "attempt_ended":
+      if (line.record.decision) state.takenDecision = null;
       addUsage(state, line.record.step, line.volatile.usage);
       endAttempt(
         state,
@@ -74,6 +75,7 @@ export function fold(state: RunState, line: JournalLine): void {
     case "request_taken":
       state.requests.add(line.file);
       if (line.request === "cancel") state.cancel = { because: line.because };
+      else state.takenDecision = { file: line.file, decision: null };
       break;
     case "request_refused":
       state.requests.add(line.file);
@@ -94,6 +96,8 @@ export function fold(state: RunState, line: JournalLine): void {
       break;
     }
     case "decision":
+      if (state.takenDecision) state.takenDecision = { ...state.takenDecision, decision: line };
+      break;
     case "attempt_adopted":
     case "definition_changed":
     case "input_changed":

@@ -20,6 +20,9 @@ export function pointerOf(state: RunState): PointerEntry[] {
       add(index, state.waiting.has(index) ? "waiting" : state.retrying.has(index) ? "retrying" : "due");
       if (active.length === MAX_ENTRIES) break;
     }
+    // All that is left is what comes at every end.
+    const last = state.workflow.mainSteps;
+    if (active.length === 0 && last < state.steps.length) add(last, "due");
     return active;
   }
   const busy = state.running.size + state.retrying.size + state.waiting.size;

@@ -1,7 +1,7 @@
 import type { Decision, OutputValue, RunOptions, RunReason, RunStatus } from "./event.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { describeNext, pointerOf } from "./pointer.ts";
-import { isPassed, type RunState, type StepNode } from "./state.ts";
+import { isPassed, type RunState, type StepNode, type UsageTotal } from "./state.ts";
 
 export type StepStatus =
   | "pending"
@@ -64,7 +64,7 @@ export interface RunRecord {
     readonly journalBytes: number;
     readonly project: string;
     /** Agents only: what they have used; `unknown` counts the attempts of which nobody knows. */
-    readonly usage?: { readonly tokens: number; readonly costUsd: number; readonly unknown: number };
+    readonly usage?: UsageTotal;
     /** RATE_LIMIT: when it is worth to go on. */
     readonly waitingUntil?: string;
     readonly git?: { readonly commit: string; readonly dirty: boolean };
@@ -95,11 +95,15 @@ export function toRecord(state: RunState, journalBytes: number): RunRecord {
       seq: state.seq,
       journalBytes,
       project: state.project,
-      ...(state.usage.tokens + state.usage.costUsd + state.usage.unknown > 0 && { usage: state.usage }),
+      ...(hasUsage(state.usage) && { usage: state.usage }),
       ...(state.waitingUntil !== null && { waitingUntil: state.waitingUntil }),
       ...(state.git && { git: state.git }),
     },
   };
+}
+
+function hasUsage({ tokens, costUsd, unknown, unknownCost }: UsageTotal): boolean {
+  return tokens + costUsd + unknown + unknownCost > 0;
 }
 
 function stepRecord({ state, attempts, outputs, decision }: StepNode): StepRecord {

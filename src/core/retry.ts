@@ -8,6 +8,7 @@ const NEVER_RETRIED: ReadonlySet<string> = new Set([
   "CWD_NOT_FOUND",
   "INTERRUPTED",
   "SECRET_IN_OUTPUT",
+  "AGENT_NOT_FOUND",
   "AGENT_DENIED",
   "AGENT_AUTH",
   "AGENT_TURN_LIMIT",
@@ -22,5 +23,8 @@ export function mayRetry(policy: RetryPolicy, failures: number, code: string): b
 
 /** Milliseconds to wait after the `failures`-th failure: delay × backoff^(failures − 1), at most `maxDelayMs`. */
 export function retryDelay(policy: RetryPolicy, failures: number): number {
-  return Math.min(policy.maxDelayMs, Math.round(policy.delayMs * policy.backoff ** (failures - 1)));
+  return Math.min(
+    policy.maxDelayMs,
+    Math.round(policy.delayMs * policy.backoff ** Math.max(0, failures - 1)),
+  );
 }

@@ -89,11 +89,23 @@ export interface StepNode {
   unmet: number;
 }
 
-/** What agents have used so far; `unknown` counts the attempts whose client did not say. */
+/** What agents have used so far; `unknown` and `unknownCost` count the attempts whose client did not say. */
 export interface UsageTotal {
   readonly tokens: number;
   readonly costUsd: number;
   readonly unknown: number;
+  readonly unknownCost: number;
+}
+
+/** `decision` is null until its own line is there. */
+export interface TakenDecision {
+  readonly file: string;
+  readonly decision: {
+    readonly step: string;
+    readonly attempt: number;
+    readonly decision: Decision;
+    readonly comment: string;
+  } | null;
 }
 
 /** How a run ends, once its `finally` steps have run. */
@@ -147,6 +159,8 @@ export interface RunState {
   usage: UsageTotal;
   /** A cancel request that was taken. */
   cancel: { readonly because: string } | null;
+  /** A decision that was taken, and whose gate's attempt has not ended yet. */
+  takenDecision: TakenDecision | null;
   /** Files in `control/` that were taken or refused. */
   readonly requests: Set<string>;
 
@@ -171,7 +185,7 @@ export interface RunState {
   lastEventAt: number;
 }
 
-const NO_USAGE: UsageTotal = { tokens: 0, costUsd: 0, unknown: 0 };
+const NO_USAGE: UsageTotal = { tokens: 0, costUsd: 0, unknown: 0, unknownCost: 0 };
 
 export function initialState(workflow: Workflow): RunState {
   const steps = workflow.steps.map(
@@ -221,6 +235,7 @@ export function initialState(workflow: Workflow): RunState {
     ending: null,
     usage: NO_USAGE,
     cancel: null,
+    takenDecision: null,
     requests: new Set(),
     seq: 0,
     epoch: 0,

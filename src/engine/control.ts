@@ -1,27 +1,45 @@
 import { join } from "node:path";
 import { CONTROL_POLL_MS, CONTROL_REREAD_MS } from "../core/limits.ts";
-import { nodeAt } from "../core/state.ts";
+import { nodeAt, nodeOf } from "../core/state.ts";
 import { changedSince, readGate } from "../steps/approval.ts";
 import { attemptDir, RUN_FILES } from "../store/layout.ts";
-import { type ControlRequest, type DecideRequest, listRequests } from "../store/requests.ts";
+import {
+  type ControlRequest,
+  type DecideRequest,
+  type FoundRequest,
+  listRequests,
+} from "../store/requests.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
 /**
  * Takes or refuses every request in `control/` that has not been looked at, and records which. A run that has ended
- * takes none. Returns how many were taken.
+ * takes none. Returns whether that changed what comes next.
  */
-export function takeRequests(session: Session): number {
+export function takeRequests(session: Session): boolean {
   const { state } = session;
-  let taken = 0;
-  for (const request of listRequests(session.places.runDir)) {
+  const requests = listRequests(session.places.runDir);
+  const gates = state.waiting.size;
+  finishTaken(session, requests);
+  for (const request of requests) {
     const { file } = request;
     if (state.requests.has(file)) continue;
     const refusal = "refusedBecause" in request ? request.refusedBecause : take(session, file, request.ok);
-    if (refusal === null) taken += 1;
-    else session.record({ event: "request_refused", file, because: refusal });
+    if (refusal !== null) session.record({ event: "request_refused", file, because: refusal });
   }
-  return taken;
+  return state.cancel !== null || state.waiting.size !== gates;
+}
+
+/** A decision that an engine had taken when it died, before it could end the gate's attempt. */
+function finishTaken(session: Session, requests: readonly FoundRequest[]): void {
+  const taken = session.state.takenDecision;
+  if (taken === null || session.state.status !== "running") return;
+  if (taken.decision !== null) {
+    endGate(session, taken.decision);
+    return;
+  }
+  const found = requests.find(({ file }) => file === taken.file);
+  if (found && "ok" in found && found.ok.request === "decide") decideGate(session, found.ok);
 }
 
 /** Null if it was taken, else why not. */
@@ -62,19 +80,24 @@ function takeDecision(session: Session, file: string, request: DecideRequest): s
   }
   const because = `${decision === "approve" ? "approved" : "rejected"}${comment === "" ? "" : `: ${comment}`}`;
   session.record({ event: "request_taken", file, request: "decide", because });
-  const { digest } = gate;
-  session.record({
-    event: "decision",
-    step,
-    attempt,
-    decision,
-    comment,
-    digest,
-    volatile: { by: request.by },
-  });
+  decideGate(session, request);
+  return null;
+}
+
+function decideGate(session: Session, request: DecideRequest): void {
+  const { step, attempt, decision, comment, digest, by } = request;
+  session.record({ event: "decision", step, attempt, decision, comment, digest, volatile: { by } });
+  endGate(session, request);
+}
+
+function endGate(
+  session: Session,
+  decided: Pick<DecideRequest, "step" | "attempt" | "decision" | "comment">,
+): void {
+  const { step, attempt, decision, comment } = decided;
+  const { index } = nodeOf(session.state, step).step;
   const outputs = { decision: { value: decision }, ...(comment !== "" && { feedback: { value: comment } }) };
   recordEnd(session, { index, step, attempt }, { status: "succeeded" }, { outputs, security: [], decision });
-  return null;
 }
 
 /** Whether there is a request that nobody has looked at. */

@@ -4,6 +4,7 @@ import { nodeAt, type StepNode } from "../core/state.ts";
 import type { ApprovalStep } from "../core/workflow.ts";
 import { openGate, prepareGate, readGate } from "../steps/approval.ts";
 import { PreparationError } from "../steps/prepare.ts";
+import { removeTemps } from "../store/atomic-file.ts";
 import { attemptDir } from "../store/layout.ts";
 import { failAtOnce } from "./fail-at-once.ts";
 import { WHY_STOPPED } from "./judge.ts";
@@ -38,8 +39,10 @@ export function reopenGates({ state, places, sync }: Session): void {
     const node = nodeAt(state, index);
     const { step, attempts: attempt } = node;
     const dir = attemptDir(places.runDir, step.id, attempt);
-    if (step.type !== "approval" || readGate(dir) !== null) continue;
+    if (step.type !== "approval") continue;
     mkdirSync(dir, { recursive: true });
+    removeTemps(dir);
+    if (readGate(dir) !== null) continue;
     openGate(dir, prepareGate({ state, places, node, step, attempt, dir }), sync);
   }
 }

@@ -17,7 +17,9 @@ export function judge(live: LiveAttempt, node: StepNode, end: AttemptEnd): Endin
   if ("neverBegan" in end) return { status: "not_run" };
   // An earlier engine may have sent the signal, and died before it saw what came of it.
   const before = node.state.status === "running" ? node.state.stopping?.because : undefined;
-  const because = live.stop?.because ?? before;
+  // What came to its end all the same has done its work, whatever that engine had in mind.
+  const finished = "exitCode" in end && end.exitCode === 0;
+  const because = live.stop?.because ?? (finished ? undefined : before);
   if (because) return judgeStopped(because, node, end);
   if ("error" in end) return { status: "failed", error: { code: "SPAWN_FAILED", message: end.error } };
   if ("died" in end) {

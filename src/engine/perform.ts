@@ -9,12 +9,14 @@ import { readExit, watch } from "../process/adopt.ts";
 import type { LaunchedProcess, Launcher } from "../process/launcher.ts";
 import { masked } from "../process/mask.ts";
 import type { Stopper } from "../process/stop.ts";
+import { isToolCall } from "../providers/running-tool.ts";
 import { prepareAgent } from "../steps/agent.ts";
 import { prepareCommand } from "../steps/command.ts";
 import { type Environment, newCookie } from "../steps/environment.ts";
 import { type AttemptContext, PreparationError, type Prepared } from "../steps/prepare.ts";
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
+import { lastLine } from "../system/last-line.ts";
 import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
 import { failAtOnce } from "./fail-at-once.ts";
 import { closeGate, startGate } from "./gates.ts";
@@ -125,9 +127,19 @@ export class Performer {
     const dir = attemptDir(session.places.runDir, live.step, live.attempt);
     const printed = sizeOf(join(dir, ATTEMPT_FILES.stdout)) + sizeOf(join(dir, ATTEMPT_FILES.stderr));
     const last = this.#printed.get(live);
-    if (last?.bytes === printed) return last.since;
+    if (last?.bytes === printed && !this.#runsTool(live, now - last.since)) return last.since;
     this.#printed.set(live, { bytes: printed, since: now });
     return now;
+  }
+
+  /** Looked at only when the silence has lasted: an agent's client may be waiting for a tool. */
+  #runsTool(live: LiveAttempt, quietMs: number): boolean {
+    const { state, places } = this.#parts.session;
+    const { step } = nodeAt(state, live.index);
+    if (!("agent" in step) || quietMs < (step.idleTimeoutMs ?? Number.POSITIVE_INFINITY)) return false;
+    return isToolCall(
+      lastLine(join(attemptDir(places.runDir, live.step, live.attempt), ATTEMPT_FILES.stdout)),
+    );
   }
 
   /** The second signal: what is being stopped gets no more grace. */

@@ -3,6 +3,7 @@ import { parseDuration } from "../core/duration.ts";
 import type { EffectiveLimits } from "../core/event.ts";
 import { WfError } from "../core/problem.ts";
 import { drivenMs, type RunState } from "../core/state.ts";
+import type { Workflow } from "../core/workflow.ts";
 
 type Raised = { -readonly [K in keyof EffectiveLimits]?: EffectiveLimits[K] };
 
@@ -17,12 +18,13 @@ const NAMES = [
 ];
 
 /** Reads `--limit name=value` options. Raises USAGE. */
-export function raiseLimits(given: Readonly<Record<string, string>>): Raised {
+export function raiseLimits(given: Readonly<Record<string, string>>, workflow: Workflow): Raised {
   const raised: Raised = {};
   for (const [name, value] of Object.entries(given)) {
     const [, step, budget] = /^(?:([^.]+)\.)?(max_tokens|max_cost_usd)$/.exec(name) ?? [];
     if (budget === "max_tokens" || budget === "max_cost_usd") {
       const amount = budget === "max_tokens" ? wholeNumber(name, value) : positiveNumber(name, value);
+      if (step !== undefined) requireAgentStep(name, step, workflow);
       if (step === undefined) raised[budget] = amount;
       else raised.steps = { ...raised.steps, [step]: { ...raised.steps?.[step], [budget]: amount } };
     } else if (name === "run_timeout") {
@@ -38,6 +40,14 @@ export function raiseLimits(given: Readonly<Record<string, string>>): Raised {
     }
   }
   return raised;
+}
+
+function requireAgentStep(name: string, id: string, workflow: Workflow): void {
+  const agents = workflow.steps.filter((step) => step.type === "agent_task" || step.type === "agent_review");
+  if (agents.some((step) => step.id === id)) return;
+  const ids = agents.map((step) => step.id).join(", ");
+  const hint = ids === "" ? "the workflow has no agent steps" : `its agent steps: ${ids}`;
+  throw new WfError({ code: "USAGE", message: `--limit ${name}: ${id} is no agent step`, hint });
 }
 
 function wholeNumber(name: string, value: string): number {
@@ -65,8 +75,9 @@ export function requireUnspent(state: RunState, raised: Raised): void {
     throw spent(state, "run_timeout", `the run has taken ${seconds} s`, `${seconds * 2}s`);
   }
   const budget = code === "BUDGET" ? spentBudget({ ...state, limits }) : null;
-  if (budget !== null)
-    throw new WfError({ code: "LIMIT_SPENT", message: budget.message, hint: budget.hint ?? "" });
+  if (budget === null) return;
+  const hint = (budget.hint ?? "").replace("RUN", state.runId);
+  throw new WfError({ code: "LIMIT_SPENT", message: `run '${state.runId}': ${budget.message}`, hint });
 }
 
 function spent(state: RunState, limit: string, why: string, suggestion: string): WfError {

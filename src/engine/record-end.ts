@@ -35,7 +35,11 @@ export function recordEnd(
   // What a step left has been scrubbed; nothing that is said about it may be the one thing that was not.
   const error = failure && secrets.maskFailure(failure);
   const decision = status === "succeeded" ? collected.decision : undefined;
-  const next = whereTo(state, node, status, error, decision ?? null);
+  const parked = status === "failed" && collected.retryAt !== undefined;
+  const next =
+    parked && state.workflow.shape === "sequence"
+      ? { to: live.step, because: "when its client's limit ends" }
+      : whereTo(state, node, status, error, decision ?? null);
   const record: AttemptRecord = {
     step: live.step,
     attempt: live.attempt,

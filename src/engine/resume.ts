@@ -64,36 +64,61 @@ async function goOn(request: ResumeRequest, how: "resume" | "next"): Promise<Out
     await driveAndRelease(session, { ...options, attempts: 0 });
     return goOn(request, how);
   }
-  const outcome = await driveAndRelease(session, how === "next" ? { ...options, attempts: 1 } : options);
-  if (outcome.moreRequests) return attendRequests(outcome, options);
+  const bounded = how === "next" ? { ...options, attempts: 1 } : options;
+  const outcome = await driveAndRelease(session, bounded);
+  if (outcome.moreRequests) return attendRequests(outcome, bounded);
   const attempt = last();
   return attempt ? { ...outcome, attempt } : outcome;
 }
 
 /**
- * Claims a run once more for requests that came when its engine had already let go: a cancel of a run that waits is
- * carried out, everything else is refused.
+ * Claims a run once more for requests that came when its engine had already let go, until there are none: decisions
+ * and a cancel of a run that waits are carried out, everything else is refused.
  */
-export async function attendRequests(outcome: Outcome, options: DriveOptions): Promise<Outcome> {
+export async function attendRequests(
+  outcome: Outcome,
+  options: DriveOptions & { readonly attempts?: number },
+): Promise<Outcome> {
+  let latest: Outcome & { readonly moreRequests?: boolean } = outcome;
+  do {
+    try {
+      latest = await attendOnce(latest, options);
+    } catch (error) {
+      // Another engine was faster: they are its business now.
+      if (error instanceof WfError && error.code === "RUN_LOCKED") return outcome;
+      throw error;
+    }
+  } while (latest.moreRequests);
+  return latest;
+}
+
+async function attendOnce(
+  outcome: Outcome,
+  options: DriveOptions & { readonly attempts?: number },
+): Promise<Outcome & { readonly moreRequests?: boolean }> {
   const { runDir } = outcome;
   const { secrets, env } = options;
   const checked = checkResume(runDir, { runDir, ...(secrets && { secrets }), ...(env && { env }) });
   const session = await reopen(runDir, checked, options);
-  if (session.state.status === "waiting") session.record(engineStarted("resume", checked.project));
-  const taken = takeRequests(session);
-  if (taken === 0 && session.state.status === "running") {
-    session.record({
-      event: "run_waiting",
-      reason: outcome.record.reason ?? { code: "PAUSED", message: "paused" },
-    });
+  const { state } = session;
+  const { reason, waitingUntil: until } = state;
+  if (state.status === "waiting") session.record(engineStarted("resume", checked.project));
+  const changed = takeRequests(session);
+  if (!changed && state.status === "running" && reason !== null) {
+    session.record({ event: "run_waiting", reason, ...(until !== null && { volatile: { until } }) });
   }
   session.commit();
-  if (session.state.status === "running") return driveAndRelease(session, options);
+  if (state.status === "running") {
+    // `wf next` has made its one attempt.
+    return driveAndRelease(session, options.attempts === undefined ? options : { ...options, attempts: 0 });
+  }
   session.writeSnapshot();
   const record = session.toRecord();
   letGo(session);
   return { ...outcome, record };
 }
+
+const AT_A_LIMIT = new Set(["ITERATION_LIMIT", "RUN_TIMEOUT", "BUDGET"]);
 
 interface CheckedResume {
   readonly workflow: Workflow;
@@ -124,10 +149,15 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
   if (request.from !== undefined) requireStep(workflow, request.from, "--from");
   if (request.until !== undefined) requireStep(workflow, request.until, "--until");
   const project = projectOf(runDir, created, request.project);
+  const limits = raiseLimits(request.limits ?? {}, workflow);
+  const last = lines.findLast(({ event }) => event === "run_ended" || event === "run_waiting");
+  const code = last?.event === "run_ended" || last?.event === "run_waiting" ? last.reason?.code : undefined;
+  // Looked at again under the claim; but a refusal that can be foreseen leaves no trace in the run.
+  if (AT_A_LIMIT.has(code ?? "")) requireUnspent(foldAll(workflow, lines), limits);
   return {
     workflow,
     project,
-    limits: raiseLimits(request.limits ?? {}),
+    limits,
     sourceChanged: sourceChanged(project, created),
     durability: created.options.durability,
     secrets: secretsAgain(workflow, created.inputs, request.secrets, request.env ?? process.env),

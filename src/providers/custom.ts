@@ -79,7 +79,10 @@ function answerOf(name: string, found: Found | null, outcome: Outcome, log: Clie
         ? null
         : { raw: { tokens, cost_usd: costUsd }, tokens, costUsd, scope: "call" },
     denied: [],
-    retryAt: !judged.ok && judged.failure === "rate_limited" ? resetTime(log.stderr, log.endedAt) : null,
+    retryAt:
+      !judged.ok && judged.failure === "rate_limited"
+        ? resetTime(`${judged.message}\n${log.stderr}`, log.endedAt)
+        : null,
   };
 }
 

@@ -79,7 +79,7 @@ export function planResume(
 function whyRefused(state: RunState): string | null {
   const { reason, limits, iterations } = state;
   if (reason?.code === "ITERATION_LIMIT" && iterations >= limits.max_total_iterations)
-    return `max_total_iterations is used up, ${iterations} attempts were started: raise it with --limit max_total_iterations=…`;
+    return `max_total_iterations allows no more than ${limits.max_total_iterations}: raise it with --limit max_total_iterations=…`;
   if (reason?.code === "RUN_TIMEOUT" && drivenMs(state, 0) >= (limits.run_timeout_ms ?? 0))
     return "the run's run_timeout is used up: raise it with --limit run_timeout=…";
   const budget = reason?.code === "BUDGET" ? spentBudget(state) : null;
@@ -94,7 +94,7 @@ function whyNothingStarts(state: RunState): string | null {
   const budget = spentBudget(state);
   if (budget !== null) return budget.message;
   if (state.iterations >= state.limits.max_total_iterations)
-    return `max_total_iterations of ${state.limits.max_total_iterations} is used up`;
+    return `max_total_iterations allows no more than ${state.limits.max_total_iterations}`;
   return null;
 }
 

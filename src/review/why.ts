@@ -134,7 +134,7 @@ function whatOf(state: RunState, indexes: readonly number[]): string {
 function whatEnded({ status, reason }: RunState): string {
   if (status === "failed" && reason?.step !== undefined) return `the run failed at ${reason.step}`;
   if (status === "succeeded") return "the run ended";
-  return `the run was ${status === "canceled" ? "canceled" : "ended as failed"}`;
+  return status === "canceled" ? "the run was canceled" : "the run ended as failed";
 }
 
 function whereAt(state: RunState): string {

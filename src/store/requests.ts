@@ -120,7 +120,8 @@ function readRequest(path: string, name: string): { ok: ControlRequest } | { ref
   const keys = name.startsWith("cancel-") ? CANCEL_KEYS : DECIDE_KEYS;
   if (value.request !== keys.request) return refuse(`its "request" is not "${keys.request}"`);
   for (const [key, type] of Object.entries(keys.types)) {
-    if (typeof value[key] !== type) return refuse(`its "${key}" is not a ${type === "string" ? "text" : type}`);
+    if (typeof value[key] !== type)
+      return refuse(`its "${key}" is not a ${type === "string" ? "text" : type}`);
   }
   const other = Object.keys(value).find(
     (key) => key !== "request" && key !== "cookie" && !(key in keys.types),

@@ -48,7 +48,7 @@ for (const [limit, tooLow, enough, message] of [
     const run = project.onlyRun();
     const { status: state, reason, volatile } = readRun(run);
     assert.deepEqual([state, reason.code, reason.message], ["waiting", "BUDGET", message]);
-    assert.deepEqual(volatile.usage, { tokens: 240, costUsd: 0.02, unknown: 0 });
+    assert.deepEqual(volatile.usage, { tokens: 240, costUsd: 0.02, unknown: 0, unknownCost: 0 });
     const before = readJournal(run);
 
     for (const more of [[], ["--limit", tooLow]]) {
@@ -62,7 +62,12 @@ for (const [limit, tooLow, enough, message] of [
     const raised = await withStandIns(project, ["resume", "r", "--limit", enough], plans);
     assert.equal(raised.code, 0, raised.stderr);
     assert.deepEqual(calls(project), ["a/1", "b/1", "c/1"]);
-    assert.deepEqual((await status(project)).usage, { tokens: 360, costUsd: 0.03, unknown: 0 });
+    assert.deepEqual((await status(project)).usage, {
+      tokens: 360,
+      costUsd: 0.03,
+      unknown: 0,
+      unknownCost: 0,
+    });
   });
 }
 
@@ -104,7 +109,7 @@ test("what a client does not say is unknown: it counts for no limit, and status 
   assert.equal((await withStandIns(project, ["run", "w.yaml", "--run-id", "r"], plans)).code, 0);
   const { stdout } = await project.wf(["status", "r"]);
   assert.match(stdout, /^used {6}120 tokens, 0\.01 USD, 2 attempts unknown$/m);
-  assert.deepEqual((await status(project)).usage, { tokens: 120, costUsd: 0.01, unknown: 2 });
+  assert.deepEqual((await status(project)).usage, { tokens: 120, costUsd: 0.01, unknown: 2, unknownCost: 2 });
   const record = JSON.parse(fs.readFileSync(join(project.onlyRun(), "steps/a/attempt-1/agent.json"), "utf8"));
   assert.deepEqual(record.volatile.usage, {
     tokens: null,

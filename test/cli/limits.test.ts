@@ -70,7 +70,7 @@ test("a run that waits for a client's limit says until when, and what goes on wi
   checkOutput("status", value);
   assert.deepEqual(
     [value.reason.code, value.waitingUntil, value.usage],
-    ["RATE_LIMIT", THE_LIMIT, { tokens: 0, costUsd: 0, unknown: 1 }],
+    ["RATE_LIMIT", THE_LIMIT, { tokens: 0, costUsd: 0, unknown: 1, unknownCost: 1 }],
   );
   assert.match((await rig.wf(["status", "r"])).stdout, /^until {5}2100-01-01 00:00:00$/m);
 });

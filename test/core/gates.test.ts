@@ -133,7 +133,7 @@ test("crossing max_tokens leaves the run waiting, until the limit is raised", ()
   story.ended("a", "succeeded", "", { usage: { tokens: 120, costUsd: null } }).settle();
   assert.equal(story.state.status, "waiting");
   assert.equal(story.state.reason?.code, "BUDGET");
-  assert.deepEqual(story.record.volatile.usage, { tokens: 120, costUsd: 0, unknown: 0 });
+  assert.deepEqual(story.record.volatile.usage, { tokens: 120, costUsd: 0, unknown: 0, unknownCost: 1 });
   story.engine("resume");
   assert.deepEqual(story.next(), ["wait: BUDGET"]);
   story.engine("resume", { limits: { max_tokens: 200 } });
@@ -143,7 +143,7 @@ test("crossing max_tokens leaves the run waiting, until the limit is raised", ()
 test("usage that a client does not tell counts as unknown", () => {
   const story = new Story(workflow("sequence", [{ id: "a" }])).started("a");
   story.ended("a", "succeeded", "", { usage: { tokens: null, costUsd: null } });
-  assert.deepEqual(story.record.volatile.usage, { tokens: 0, costUsd: 0, unknown: 1 });
+  assert.deepEqual(story.record.volatile.usage, { tokens: 0, costUsd: 0, unknown: 1, unknownCost: 1 });
 });
 
 test("a client's limit with a known end parks the run until then, and no clock shortens that", () => {

@@ -200,9 +200,7 @@ describe("a decision that comes while the engine leaves", { skip: needsLinux }, 
     }
   });
 
-  test("each time that it leaves: a loop is decided by files that come at the last moment", {
-    todo: "an engine looks once more only the first time that it leaves",
-  }, async () => {
+  test("each time that it leaves: a loop is decided by files that come at the last moment", {}, async () => {
     await inProject(async (project, file) => {
       const fault = { on: "lock/free-", when: "before", does: "stop" } as const;
       const engine = project.start(["run", file], { fault });
@@ -250,9 +248,7 @@ describe("a decision that comes while the engine leaves", { skip: needsLinux }, 
     });
   });
 
-  test("one that meets a gate whose artifact has changed: the gate is opened again before it leaves", {
-    todo: "the run is left waiting for a gate that is closed",
-  }, async () => {
+  test("one that meets a gate whose artifact has changed: the gate is opened again before it leaves", {}, async () => {
     const shown = ASK.replace(
       `- { id: build, run: '${TELL}' }`,
       "- { id: build, output_files: { note: note.txt }, run: 'echo note > $WF_OUTPUT_NOTE' }",
@@ -293,9 +289,7 @@ describe("a decision that comes while the engine leaves", { skip: needsLinux }, 
     });
   });
 
-  test("one that another engine has taken, which still drives: the first ends as it would have", {
-    todo: "it exits as locked",
-  }, async () => {
+  test("one that another engine has taken, which still drives: the first ends as it would have", {}, async () => {
     const held = `${ASK.slice(0, ASK.indexOf("  - { id: publish"))}  - id: publish\n    run: |\n      ${hold()}\n`;
     await inProject(async (project) => {
       const fault = { on: "lock/free-1", when: "after", does: "stop" } as const;
@@ -316,9 +310,7 @@ describe("a decision that comes while the engine leaves", { skip: needsLinux }, 
     });
   });
 
-  test("wf next takes a late decision, and still makes one attempt at most", {
-    todo: "it goes on to the end",
-  }, async () => {
+  test("wf next takes a late decision, and still makes one attempt at most", {}, async () => {
     await inProject(async (project, file) => {
       await project.wf(["run", file, "--until", "build"]);
       const runDir = project.onlyRun();

@@ -37,7 +37,6 @@ async function dieWhileStopping(project: Project, run: HeldRun): Promise<void> {
 }
 
 describe("an engine that dies while it stops a step", { skip: needsLinux }, () => {
-  const todo = "an adopted step that goes on to exit with 0 is taken for canceled, and runs again";
   test("for a cancel: the attempt is canceled, and so is the run", async (t) => {
     const project = projectFor(t);
     const run = await startHeld(project, SLOW_TO_END);
@@ -72,9 +71,7 @@ describe("an engine that dies while it stops a step", { skip: needsLinux }, () =
     assert.deepEqual(sentences(check({ runDir: run.runDir, phase: "recovered" })), []);
   });
 
-  test("before it has sent the signal: what the step then does to its end is done once", {
-    todo,
-  }, async (t) => {
+  test("before it has sent the signal: what the step then does to its end is done once", {}, async (t) => {
     const project = projectFor(t);
     const finish = hold("echo finished >> effects");
     const run = await startHeld(project, `id: held\nsteps:\n  - id: held\n    run: |\n      ${finish}\n`);

@@ -178,6 +178,25 @@ steps:
       echo "id=$WF_RUN_ID" >> "$WF_OUTPUT"
 `;
 
+test("a journal that somebody made up leads to no file outside of the run", async (t) => {
+  const project = projectFor(t);
+  await project.wf(["run", project.write("w.yaml", PRINTS), "--input", "home=/h", "--input", "tmp=/t"]);
+  const run = project.onlyRun();
+  project.write("secret/attempt-1/stdout.log", "secret");
+  const [journal, snapshot] = [join(run, "progress.ndjson"), join(run, "run.json")];
+  const lines = fs.readFileSync(journal, "utf8").trimEnd().split("\n");
+  const made = { ...JSON.parse(lines[2] ?? ""), seq: lines.length + 1, step: "../../../../secret" };
+  const whole = `${[...lines, JSON.stringify(made)].join("\n")}\n`;
+  fs.writeFileSync(journal, whole);
+  const known = fs.readFileSync(snapshot, "utf8");
+  fs.writeFileSync(
+    snapshot,
+    known.replace(/"journalBytes": \d+/, `"journalBytes": ${Buffer.byteLength(whole)}`),
+  );
+  const form = await canonicalForm(run);
+  assert.ok(!form.some(({ path, text }) => path.includes("..") || text === "secret"));
+});
+
 test("what is no run has no canonical form", async (t) => {
   const project = projectFor(t);
   fs.mkdirSync(project.path("empty"));

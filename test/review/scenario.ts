@@ -23,9 +23,10 @@ steps:
       printf '\\033[32m  0%%\\033[0m\\r 50%%\\rdone\\033[K\\n' >&2
       printf 'note=made in %s\\n' "$WF_RUN_DIR" >> "$WF_OUTPUT"
       printf 'report of %s\\n' "$WF_RUN_ID" > "$WF_OUTPUTS/report-$WF_RUN_ID.md"
+      echo own > "$WF_OUTPUTS/$WF_RUN_ID.txt"
       printf 'a\\0b' > "$WF_OUTPUTS/image.bin"
       awk 'BEGIN { for (i = 0; i < 900; i++) printf "%0200d\\n", i }' > "$WF_OUTPUTS/long.txt"
-    output_files: { report: 'report-{{workflow.run_id}}.md', image: image.bin, long: long.txt }
+    output_files: { report: 'report-{{workflow.run_id}}.md', own: '{{workflow.run_id}}.txt', image: image.bin, long: long.txt }
     outputs: [note]
   - id: other
     needs: []

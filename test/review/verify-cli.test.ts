@@ -121,7 +121,10 @@ test("a repair touches nothing that a broken journal only seems not to know", as
   const { code, value } = await rig.json(["verify", "r", "--repair"]);
   assert.equal(code, 5);
   assert.deepEqual(value.repaired, []);
-  assert.equal(digestOf(run, (path) => path.startsWith("lock")), before);
+  assert.equal(
+    digestOf(run, (path) => path.startsWith("lock")),
+    before,
+  );
 });
 
 test("a run that is driven is not repaired; one that was cut off is, and can be resumed", async (t) => {

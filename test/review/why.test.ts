@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
-import { Rig, type Parsed } from "../cli/rig.ts";
+import { type Parsed, Rig } from "../cli/rig.ts";
 import { checkOutput } from "../cli/schemas.ts";
+import { type Case, kills } from "../crash/cases.ts";
+import { undisturbed } from "../crash/run-case.ts";
+import { drive, isEnded, SCENARIOS, type Scenario, stage } from "../crash/scenarios.ts";
+import { putFile } from "../rig/gates.ts";
 import { killEngine, letGo, processOf, startHeld, untilAtWork } from "../rig/held.ts";
+import { readJournal, untilEvent } from "../rig/journal.ts";
 import { isGone, kill } from "../rig/processes.ts";
 import { type Project, projectFor } from "../rig/project.ts";
 import { digestOf } from "../rig/tree.ts";
@@ -100,7 +105,12 @@ attempt 2, a retry: retry 1 of 1: exit status 1
   checkOutput("why", value);
   assert.deepEqual(value.steps[0].failure.stderr, ["boom"]);
   assert.deepEqual(
-    value.steps[0].story.map(({ attempt, cause, waitedFor, status }: Parsed) => [attempt, cause, waitedFor, status]),
+    value.steps[0].story.map(({ attempt, cause, waitedFor, status }: Parsed) => [
+      attempt,
+      cause,
+      waitedFor,
+      status,
+    ]),
     [
       [1, "first", "fetch", "failed"],
       [2, "retry", "the delay of the retry", "failed"],
@@ -159,7 +169,10 @@ ship      pending    blocked  not reached yet: the run is at sign_off
   await rig.wf(["reject", "r", "--comment", "again", "--resume"]);
   await rig.wf(["approve", "r", "--comment", "fine"]);
   const decided = await rig.wf(["why", "r"]);
-  assert.match(decided.stdout, /^wf resume r: sign_off waits for an engine: a decision is in control\/decide-/m);
+  assert.match(
+    decided.stdout,
+    /^wf resume r: sign_off waits for an engine: a decision is in control\/decide-/m,
+  );
   await rig.wf(["resume", "r"]);
   const ended = await rig.wf(["why", "r"]);
   assert.equal(
@@ -223,7 +236,10 @@ test("what a resume would do is what the processes are: adopt, take the exit sta
   await project.quiet();
   assert.equal((await planOf(project, held.runDir)).held, "adopt: its process has left an exit status, 0");
   assert.equal((await project.wf(["resume", held.runDir])).code, 0);
-  assert.deepEqual(Object.values(await planOf(project, held.runDir)), Array(3).fill("reuse: it passed on attempt 1"));
+  assert.deepEqual(
+    Object.values(await planOf(project, held.runDir)),
+    Array(3).fill("reuse: it passed on attempt 1"),
+  );
 });
 
 test("what was lost with its engine is run again, or fails the run if it may not be", async (t) => {
@@ -246,15 +262,89 @@ test("what was lost with its engine is run again, or fails the run if it may not
   }
 });
 
-test("a retry that has to wait, a pending cancel, and a spent limit are told", async (t) => {
-  const rig = new Rig(t);
-  rig.write("w.yaml", "id: w\nsteps:\n  - { id: a, retry: { max: 1, delay: 1h }, run: exit 1 }\n");
-  await rig.wf(["run", "w.yaml", "--run-id", "paused", "--until", "a"], {});
-  rig.write("l.yaml", "id: l\nlimits: { max_total_iterations: 1 }\nsteps:\n  - { id: a, run: 'true' }\n  - { id: b, run: 'true' }\n");
-  await rig.wf(["run", "l.yaml", "--run-id", "spent"]);
-  const spent = await rig.wf(["why", "spent"]);
-  assert.match(spent.stdout, /^wf resume spent is refused: max_total_iterations is used up, 1 attempts were started/m);
+test("a retry that has to wait is waited for, and a cancel that nobody has looked at comes first", async (t) => {
+  const project = projectFor(t);
+  const text =
+    "id: w\nsteps:\n  - id: held\n    retry: { max: 1, delay: 1h }\n    run: echo held >> effects; exit 1\n";
+  const held = await startHeld(project, text);
+  const scheduled = await untilEvent(held.runDir, "retry_scheduled");
+  await killEngine(held);
+  const { stdout } = await project.wf(["why", held.runDir, "--json"]);
+  const { resume, steps } = JSON.parse(stdout);
+  assert.deepEqual(steps[0].resume, {
+    does: "wait",
+    because: "until the delay of its retry is over",
+    attempt: 2,
+    until: scheduled.volatile.notBefore,
+    by: [],
+  });
+  assert.deepEqual(resume, { does: "goes on", because: "held waits until the delay of its retry is over" });
+  putFile(held.runDir, "control/cancel-1.json", '{"request":"cancel","reason":"","by":"ann"}\n');
+  const canceled = JSON.parse((await project.wf(["why", held.runDir, "--json"])).stdout);
+  assert.deepEqual(canceled.resume, {
+    does: "cancels",
+    because: "control/cancel-1.json asks for it, and no engine has looked at it",
+  });
 });
+
+test("a limit that is used up is told", async (t) => {
+  const rig = new Rig(t);
+  rig.write(
+    "l.yaml",
+    "id: l\nlimits: { max_total_iterations: 1 }\nsteps:\n  - { id: a, run: 'true' }\n  - { id: b, run: 'true' }\n",
+  );
+  await rig.wf(["run", "l.yaml", "--run-id", "r"]);
+  const { stdout } = await rig.wf(["why", "r"]);
+  assert.equal(
+    stdout,
+    `run r failed: 1 attempts have been started, and max_total_iterations allows no more   [ITERATION_LIMIT]
+wf resume r is refused: max_total_iterations allows no more than 1: raise it with --limit max_total_iterations=…
+
+STEP  STATUS     RESUME   WHY
+a     succeeded  reuse    first step in the file
+b     pending    blocked  not reached: the run ended as failed; resume: blocked: max_total_iterations allows no more than 1: raise it with --limit max_total_iterations=…
+`,
+  );
+});
+
+for (const scenario of SCENARIOS.filter(({ cancelAt }) => cancelAt === undefined)) {
+  test(`after a crash a resume does what was told: ${scenario.name}`, async () => {
+    const plain = await undisturbed(scenario);
+    await plain.project.remove();
+    const all = kills(plain.operations);
+    const every = Math.ceil(all.length / KILLS);
+    for (const [index, fault] of all.entries()) if (index % every === 0) await compare(scenario, fault);
+  });
+}
+
+/** Some of all kills, so that the test takes seconds; each run of it takes the same. */
+const KILLS = 10;
+
+async function compare(scenario: Scenario, fault: Case["fault"]): Promise<void> {
+  const project = stage(scenario);
+  try {
+    await drive(project, scenario, { fault });
+    const [runDir] = project.runDirs();
+    if (!runDir || isEnded(runDir, scenario)) return;
+    // What runs now may have left its exit status by the time of the resume.
+    await project.quiet();
+    const { steps } = JSON.parse((await project.wf(["why", runDir, "--json"])).stdout);
+    const before = readJournal(runDir).length;
+    await drive(project, scenario);
+    const after = readJournal(runDir).slice(before);
+    const told = `${scenario.name} ${JSON.stringify(fault)}`;
+    for (const { step, resume } of steps as Parsed[]) {
+      const [next] = after.filter((line) => line.event === "attempt_started" && line.step === step);
+      const adopted = after.some((line) => line.event === "attempt_adopted" && line.step === step);
+      const what = `${told}: ${step}: ${resume.does}: ${resume.because}`;
+      if (resume.does === "reuse") assert.ok(next === undefined || next.cause === "rework", what);
+      if (resume.does === "run") assert.equal(next?.attempt, resume.attempt, what);
+      assert.equal(adopted, resume.does === "adopt", what);
+    }
+  } finally {
+    await project.remove();
+  }
+}
 
 test("an older record does not say why, and a damaged run is refused", async (t) => {
   const rig = new Rig(t);

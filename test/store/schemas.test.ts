@@ -75,7 +75,7 @@ const run: RunRecord = {
     seq: 2,
     journalBytes: 3,
     project: "/p",
-    usage: { tokens: 12345, costUsd: 0.42, unknown: 1 },
+    usage: { tokens: 12345, costUsd: 0.42, unknown: 1, unknownCost: 0 },
     waitingUntil: at,
     git: { commit: "c", dirty: true },
   },

@@ -3,11 +3,12 @@ import type { UsageTotal } from "../../core/state.ts";
 import { count } from "./text.ts";
 
 /** `12,345 tokens, 0.42 USD, 1 attempt unknown`: what nobody knows is not nothing. */
-export function usageText({ tokens, costUsd, unknown }: UsageTotal): string {
+export function usageText({ tokens, costUsd, unknown, unknownCost }: UsageTotal): string {
   const parts = [
     ...(tokens > 0 ? [tokensText(tokens)] : []),
     ...(costUsd > 0 ? [`${dollars(costUsd)} USD`] : []),
     ...(unknown > 0 ? [`${count(unknown, "attempt")} unknown`] : []),
+    ...(unknownCost > unknown ? [`cost of ${count(unknownCost, "attempt")} unknown`] : []),
   ];
   return parts.join(", ") || "nothing";
 }

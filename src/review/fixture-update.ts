@@ -1,0 +1,160 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { isJsonObject, type JsonObject } from "../core/json.ts";
+import { NO_SECRETS } from "../secrets/secrets.ts";
+import { replaceFile } from "../store/atomic-file.ts";
+import { ioError } from "../store/io-error.ts";
+import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
+import { formatRecord } from "../store/record-text.ts";
+import { findProject } from "../system/project.ts";
+import { canonicalForm } from "./canon.ts";
+import type { CanonForm } from "./canon-form.ts";
+import { fixtureForm, refuseDifferences, refuseSecrets } from "./fixture.ts";
+import { sha256 } from "./fixture-integrity.ts";
+import { PAGE, pageOf } from "./fixture-page.ts";
+import {
+  type Definition,
+  type Difference,
+  presentDefinition,
+  recordedDefinition,
+  replayOn,
+} from "./replay.ts";
+import type { DifferenceKind } from "./replay-difference.ts";
+import { readRecorded } from "./replay-record.ts";
+
+export interface Updated {
+  readonly folder: string;
+  /** The workflow file that it was brought up to; null: it is not there any more, and only the page was made anew. */
+  readonly workflow: string | null;
+  /** Files that were written or removed, relative to the fixture. */
+  readonly changed: readonly string[];
+}
+
+/** What can be taken over while the steps do what they did. */
+const TEXTS: ReadonlySet<DifferenceKind> = new Set(["script", "prompt", "context", "gate", "needs"]);
+
+const FILES: Readonly<Partial<Record<DifferenceKind, string>>> = {
+  script: ATTEMPT_FILES.script,
+  prompt: ATTEMPT_FILES.prompt,
+  context: ATTEMPT_FILES.context,
+  gate: ATTEMPT_FILES.gate,
+};
+
+/**
+ * Brings a fixture up to the present workflow: its definition, scripts, prompts and page. Runs nothing, so that what the
+ * steps did stays; a workflow that takes another way needs a new run. Raises FIXTURE_REFUSED; then nothing was written.
+ *
+ * @param workflow the file; absent: the one that the run was started with, if it is in the fixture's project
+ */
+export async function updateFixture(folder: string, name: string, workflow?: string): Promise<Updated> {
+  const form = await fixtureForm(folder, name);
+  const recorded = readRecorded(form, name);
+  const before = recordedDefinition(recorded, name);
+  const { id, source } = recorded.created.workflow;
+  const file = workflow ?? sourceFile(folder, source);
+  const files = new Map(recorded.files);
+  let present = before;
+  if (file !== null) {
+    present = presentDefinition(file, id);
+    const { differences } = await replayOn(recorded, { present, before, folder });
+    const others = differences.filter(({ kind }) => !TEXTS.has(kind));
+    refuseDifferences(others, `${name} needs a new run, and wf fixture save RUN DIR`);
+    takeDefinition(files, present);
+    for (const difference of differences) takeText(files, difference);
+    fitGates(files);
+  }
+  const updated = [...files].map(([path, text]) => ({ path, text }));
+  refuseSecrets(updated, name, NO_SECRETS);
+  const changed = [...write(folder, form, files), ...(await writePage(folder, present))];
+  return { folder, workflow: file, changed };
+}
+
+function sourceFile(folder: string, source: string): string | null {
+  const path = source.startsWith("project:") ? source.slice("project:".length) : "";
+  const file = join(findProject(folder), path);
+  return path !== "" && existsSync(file) ? file : null;
+}
+
+function takeDefinition(files: Map<string, string>, present: Definition): void {
+  for (const path of files.keys()) if (path.startsWith(`${RUN_FILES.prompts}/`)) files.delete(path);
+  for (const [path, bytes] of present.files) files.set(path, Buffer.from(bytes).toString("utf8"));
+  files.set(RUN_FILES.definition, Buffer.from(present.bytes).toString("utf8"));
+  const digest = sha256(present.bytes);
+  const withDigest = (record: JsonObject): JsonObject => {
+    const { workflow } = record;
+    return { ...record, workflow: { ...(isJsonObject(workflow) ? workflow : {}), sha256: digest } };
+  };
+  changeRecord(files, RUN_FILES.snapshot, withDigest);
+  changeLines(files, (line) => (line.event === "run_created" ? withDigest(line) : line));
+}
+
+function takeText(files: Map<string, string>, { kind, step, attempt, actual }: Difference): void {
+  const file = FILES[kind];
+  if (file === undefined || step === null || attempt === null) return;
+  const path = `${attemptPath(step, attempt)}/${file}`;
+  if (kind === "gate") changeRecord(files, path, (gate) => ({ ...gate, message: actual }));
+  else files.set(path, actual);
+}
+
+/** A gate's digest is of its message, and a decision repeats it. */
+function fitGates(files: Map<string, string>): void {
+  const digests = new Map<string, string>();
+  for (const path of files.keys()) {
+    if (!path.endsWith(`/${ATTEMPT_FILES.gate}`)) continue;
+    changeRecord(files, path, (gate) => {
+      const digest = sha256(JSON.stringify([gate.message, gate.shows]));
+      digests.set(path, digest);
+      return { ...gate, digest };
+    });
+  }
+  if (digests.size === 0) return;
+  changeLines(files, (line) => {
+    if (line.event !== "decision") return line;
+    const path = `${attemptPath(String(line.step), Number(line.attempt))}/${ATTEMPT_FILES.gate}`;
+    return { ...line, digest: digests.get(path) ?? (line.digest as string) };
+  });
+}
+
+function changeRecord(
+  files: Map<string, string>,
+  path: string,
+  change: (record: JsonObject) => JsonObject,
+): void {
+  const text = files.get(path);
+  if (text !== undefined) files.set(path, formatRecord(change(JSON.parse(text) as JsonObject)));
+}
+
+function changeLines(files: Map<string, string>, change: (line: JsonObject) => JsonObject): void {
+  const lines = (files.get(RUN_FILES.journal) ?? "").split("\n").filter((text) => text !== "");
+  const changed = lines.map((text) => `${JSON.stringify(change(JSON.parse(text) as JsonObject))}\n`);
+  files.set(RUN_FILES.journal, changed.join(""));
+}
+
+function write(folder: string, form: CanonForm, files: ReadonlyMap<string, string>): string[] {
+  const before = new Map(form.map(({ path, text }) => [path, text]));
+  const gone = [...before.keys()].filter((path) => !files.has(path));
+  const changed = [...files].filter(([path, text]) => before.get(path) !== text);
+  try {
+    for (const path of gone) rmSync(join(folder, path));
+    for (const [path, text] of changed) put(folder, path, text);
+  } catch (error) {
+    throw ioError(error, `write to ${folder}`);
+  }
+  return [...gone, ...changed.map(([path]) => path)].sort();
+}
+
+async function writePage(folder: string, present: Definition): Promise<string[]> {
+  const page = pageOf(await canonicalForm(folder), present.workflow);
+  try {
+    if (existsSync(join(folder, PAGE)) && readFileSync(join(folder, PAGE), "utf8") === page) return [];
+    put(folder, PAGE, page);
+  } catch (error) {
+    throw ioError(error, `write to ${folder}`);
+  }
+  return [PAGE];
+}
+
+function put(folder: string, path: string, text: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  replaceFile(join(folder, path), text, { sync: false });
+}
