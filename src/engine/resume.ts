@@ -15,7 +15,7 @@ import { VERSION } from "../system/version.ts";
 import type { DriveOptions, Outcome, ResumeRequest } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, letGo, rememberingAttempt } from "./conclude.ts";
-import { takeRequests } from "./control.ts";
+import { hasNewRequests, takeRequests } from "./control.ts";
 import { loadCopy, sha256 } from "./load.ts";
 import { raiseLimits, requireUnspent } from "./raise-limits.ts";
 import { repairRecords } from "./repair.ts";
@@ -115,7 +115,7 @@ async function attendOnce(
   session.writeSnapshot();
   const record = session.toRecord();
   letGo(session);
-  return { ...outcome, record };
+  return { ...outcome, record, moreRequests: hasNewRequests(session) };
 }
 
 const AT_A_LIMIT = new Set(["ITERATION_LIMIT", "RUN_TIMEOUT", "BUDGET"]);

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { foldAll } from "../core/fold.ts";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
+import { toRecord } from "../core/record.ts";
 import { NO_SECRETS } from "../secrets/secrets.ts";
 import { replaceFile } from "../store/atomic-file.ts";
 import { ioError } from "../store/io-error.ts";
@@ -20,7 +22,7 @@ import {
   replayOn,
 } from "./replay.ts";
 import type { DifferenceKind } from "./replay-difference.ts";
-import { readRecorded } from "./replay-record.ts";
+import { readLines, readRecorded } from "./replay-record.ts";
 
 export interface Updated {
   readonly folder: string;
@@ -62,6 +64,9 @@ export async function updateFixture(folder: string, name: string, workflow?: str
     takeDefinition(files, present);
     for (const difference of differences) takeText(files, difference);
     fitGates(files);
+    const state = foldAll(present.workflow, readLines(files.get(RUN_FILES.journal), name));
+    const steps = toRecord(state, 0).steps as unknown as JsonObject;
+    changeRecord(files, RUN_FILES.snapshot, (record) => ({ ...record, steps }));
   }
   const updated = [...files].map(([path, text]) => ({ path, text }));
   refuseSecrets(updated, name, NO_SECRETS);

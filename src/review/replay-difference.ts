@@ -85,3 +85,45 @@ export class Blame {
     return !this.#recorded.positions().steps.has(id);
   }
 }
+
+/** What is said of a difference; what is left out is none. */
+export interface Found extends Pick<Difference, "kind" | "message" | "expected" | "actual"> {
+  readonly step?: string;
+  readonly attempt?: number | null;
+  /** Of the step, those that may be responsible. */
+  readonly keys?: readonly string[];
+  /** Instead of the step. */
+  readonly place?: Place | null;
+}
+
+/** A point from which on nothing that the record says fits any more. */
+export class Diverged extends Error {}
+
+/** All that is found. */
+export class Findings {
+  readonly differences: Difference[] = [];
+  /** What could not be compared; sentences. */
+  readonly notes: string[] = [];
+  readonly blame: Blame;
+
+  constructor(blame: Blame) {
+    this.blame = blame;
+  }
+
+  differ({ kind, step, attempt = null, message, expected, actual, keys = [], place }: Found): void {
+    const where = place !== undefined ? place : step === undefined ? null : this.blame.step(step, keys);
+    this.differences.push({ kind, step: step ?? null, attempt, message, expected, actual, place: where });
+  }
+
+  /** To be thrown. */
+  diverged(found: Found): Diverged {
+    this.differ(found);
+    return new Diverged(found.message);
+  }
+
+  /** The same for a step of the record that the definition does not have any more. */
+  gone(step: string, expected: string, actual: string, attempt: number | null = null): Diverged {
+    const message = `the step ${step} is not there any more`;
+    return this.diverged({ kind: "path", step, attempt, message, expected, actual });
+  }
+}

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { RunStatus } from "../core/event.ts";
 import { prepareExpressions } from "../core/expression.ts";
-import { isJsonObject, type JsonObject } from "../core/json.ts";
+import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { type GivenFile, loadWorkflow } from "../language/load.ts";
@@ -12,7 +12,7 @@ import { RUN_FILES } from "../store/layout.ts";
 import { readBeside } from "../system/read-beside.ts";
 import { canonicalForm } from "./canon.ts";
 import type { CanonForm } from "./canon-form.ts";
-import { Blame, type Difference, type Located } from "./replay-difference.ts";
+import { Blame, type Difference, Findings, type Located } from "./replay-difference.ts";
 import { type Counts, ReplayDrive } from "./replay-drive.ts";
 import { invalid, type Recorded, readRecorded } from "./replay-record.ts";
 
@@ -76,24 +76,18 @@ export async function replayOn(
   { present, before, folder }: { present: Definition; before: Definition; folder: string },
 ): Promise<Replayed> {
   await prepareExpressions(present.workflow);
-  const blame = new Blame(present, before);
-  const { inputs, differences } = presentInputs(recorded, present.workflow, blame);
-  const drive = new ReplayDrive({
-    recorded,
-    present: present.workflow,
-    before: before.workflow,
-    blame,
-    inputs,
-    folder,
-  });
-  if (differences.length === 0) drive.run();
+  const findings = new Findings(new Blame(present, before));
+  const inputs = presentInputs(recorded, present.workflow, findings);
+  const parts = { recorded, present: present.workflow, before: before.workflow, inputs, folder };
+  const drive = new ReplayDrive(parts, findings);
+  if (findings.differences.length === 0) drive.run();
   return {
     workflow: present.workflow.id,
     definition: present.file,
     status: statusOf(recorded),
     counts: drive.counts,
-    notes: drive.notes,
-    differences: [...differences, ...drive.differences],
+    notes: findings.notes,
+    differences: findings.differences,
   };
 }
 
@@ -149,36 +143,31 @@ function load(file: GivenFile, id: string): Definition {
 }
 
 /** The recorded inputs, and the defaults of those that have been declared since. */
-function presentInputs(
-  { created }: Recorded,
-  { inputs }: Workflow,
-  blame: Blame,
-): { inputs: JsonObject; differences: Difference[] } {
-  const given = new Map(Object.entries(created.inputs));
-  const differences: Difference[] = [];
+function presentInputs({ created }: Recorded, { inputs }: Workflow, findings: Findings): JsonObject {
+  const given = created.inputs;
+  const names = inputs.map(({ name }) => name);
   const differ = (message: string, expected: string, actual: string) => {
-    const place = blame.workflow("inputs");
-    differences.push({ kind: "inputs", step: null, attempt: null, message, expected, actual, place });
+    const place = findings.blame.workflow("inputs");
+    findings.differ({ kind: "inputs", message, expected, actual, place });
   };
-  const names = new Set(inputs.map(({ name }) => name));
-  for (const name of given.keys()) {
-    if (names.has(name)) continue;
-    differ(`the input ${name} is not declared any more`, name, [...names].join(", ") || "no inputs");
+  for (const name of Object.keys(given)) {
+    if (names.includes(name)) continue;
+    differ(`the input ${name} is not declared any more`, name, names.join(", ") || "no inputs");
   }
-  const present = inputs.flatMap((input): [string, JsonObject[string]][] => {
-    const { name, secret, optional } = input;
-    const value = given.get(name);
-    const isSecret = isJsonObject(value ?? null) && value !== undefined && "$secret" in (value as JsonObject);
-    if (value !== undefined && value !== null && isSecret !== secret) {
-      differ(`the input ${name} is ${secret ? "a secret now" : "no secret any more"}`, name, name);
+  const present: Record<string, Json> = {};
+  for (const { name, secret, optional, default: byDefault } of inputs) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    const wasSecret = isJsonObject(value ?? null) && Object.hasOwn(value as JsonObject, "$secret");
+    if ((value ?? null) !== null && wasSecret !== secret) {
+      const word = (is: boolean) => (is ? "a secret" : "no secret");
+      differ(`the input ${name} is ${word(secret)} now`, word(wasSecret), word(secret));
     }
-    if (value !== undefined) return [[name, value]];
-    if (input.default === undefined && !optional) {
-      differ(`the record has no value for the input ${name}`, [...given.keys()].join(", ") || "none", name);
+    if (value === undefined && byDefault === undefined && !optional) {
+      differ(`the record has no value for the input ${name}`, Object.keys(given).join(", ") || "none", name);
     }
-    return [[name, input.default ?? null]];
-  });
-  return { inputs: Object.fromEntries(present), differences };
+    present[name] = value ?? byDefault ?? null;
+  }
+  return present;
 }
 
 function statusOf({ files }: Recorded): RunStatus {

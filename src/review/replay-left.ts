@@ -1,0 +1,86 @@
+import type { RunReason } from "../core/event.ts";
+import type { Step } from "../core/workflow.ts";
+import type { Entry, Stretch } from "./replay-record.ts";
+
+/** What of a stretch of a record has not been asked for yet. */
+export class Left {
+  readonly stretch: Stretch;
+  /** Attempts that count for nothing, and were passed over. */
+  passedOver = 0;
+  readonly #entries: ReadonlyMap<string, Entry[]>;
+  readonly #steps: ReadonlyMap<string, Pick<Step, "onInterrupt">>;
+  #transitions = 0;
+
+  /** @param steps of the present definition */
+  constructor(stretch: Stretch, steps: ReadonlyMap<string, Pick<Step, "onInterrupt">>) {
+    this.stretch = stretch;
+    this.#steps = steps;
+    this.#entries = new Map([...stretch.entries].map(([step, entries]) => [step, [...entries]]));
+  }
+
+  /** What the record has next for a step; undefined: nothing. */
+  next(step: string): Entry | undefined {
+    const entries = this.#entries.get(step);
+    while (entries?.[0] && this.#isNoise(entries[0])) {
+      entries.shift();
+      this.passedOver += 1;
+    }
+    return entries?.[0];
+  }
+
+  take(step: string): void {
+    this.#entries.get(step)?.shift();
+  }
+
+  get transition(): Stretch["transitions"][number] | undefined {
+    return this.stretch.transitions[this.#transitions];
+  }
+
+  takeTransition(): void {
+    this.#transitions += 1;
+  }
+
+  /** The first, in the order of the record, of what a step did; one that was open when the record ended is none. */
+  first(): Entry | undefined {
+    let first: Entry | undefined;
+    for (const entries of this.#entries.values()) {
+      const found = entries.find((entry) => !this.#isNoise(entry) && isAnswer(entry));
+      if (found && (!first || found.at < first.at)) first = found;
+    }
+    return first;
+  }
+
+  /** What comes next in the record, for a message. */
+  describe(): string {
+    const [first, transition] = [this.first(), this.transition];
+    if (transition && (!first || transition.seq <= first.at)) return `${transition.from} → ${transition.to}`;
+    if (first?.kind === "skip") return `${first.step} skipped`;
+    if (first) return `attempt ${first.attempt} of ${first.step}`;
+    const { end } = this.stretch;
+    return end ? `the run ends: ${endingText(end.status, end.reason)}` : "the record ends";
+  }
+
+  passOverRest(): void {
+    for (const entries of this.#entries.values()) {
+      this.passedOver += entries.filter((entry) => this.#isNoise(entry)).length;
+    }
+  }
+
+  #isNoise(entry: Entry): boolean {
+    if (entry.kind === "skip") return false;
+    const { step, record } = entry;
+    if (record === null) return this.#entries.get(step)?.at(-1) !== entry;
+    if (record.status === "interrupted") return this.#steps.get(step)?.onInterrupt !== "fail";
+    return record.status === "canceled" || record.status === "not_run";
+  }
+}
+
+function isAnswer(entry: Entry): boolean {
+  return entry.kind === "skip" || entry.record !== null;
+}
+
+/** `failed (EXIT_STATUS of build)`. */
+export function endingText(status: string, reason?: Pick<RunReason, "code" | "step">): string {
+  if (!reason) return status;
+  return `${status} (${reason.code}${reason.step === undefined ? "" : ` of ${reason.step}`})`;
+}
