@@ -100,19 +100,19 @@ export class Comparison {
     const failed = error?.code === "TEMPLATE_ERROR";
     // Values can also be too large, or of characters that no environment holds: that is in no record.
     const hadNoValue = failed && / has no value: /.test(error.message);
-    const hasNoValue = "error" in now;
-    if (hadNoValue ? !hasNoValue : hasNoValue && !failed) {
+    const fault = "error" in now ? now.error : null;
+    if (hadNoValue ? fault === null : fault !== null && !failed) {
       throw this.#findings.diverged({
         kind: KIND_OF[step.type],
         step: step.id,
         attempt,
         message: `the templates of ${step.id} come to something else`,
         expected: hadNoValue ? error.message : "every template has a value",
-        actual: hasNoValue ? now.error : "every template has a value",
+        actual: fault ?? "every template has a value",
         keys: [...KEYS_OF.script, ...KEYS_OF.prompt, ...KEYS_OF.gate],
       });
     }
-    if (hasNoValue) return;
+    if ("error" in now) return;
     for (const each of now) this.#text(step, attempt, each, error?.code);
   }
 

@@ -31,7 +31,12 @@ export function otherWay(
 /** The run comes to its end where it did, and otherwise. `key`: of the workflow, if no step is the reason. */
 export function otherEnd(
   findings: Findings,
-  { expected, actual, step, key }: { expected: string; actual: string; step: string | undefined; key: string },
+  {
+    expected,
+    actual,
+    step,
+    key,
+  }: { expected: string; actual: string; step: string | undefined; key: string },
 ): Diverged {
   const found = { kind: "end", message: "the run ends otherwise", expected, actual } as const;
   if (step === undefined) return findings.diverged({ ...found, place: findings.blame.workflow(key) });
@@ -67,8 +72,7 @@ export function stuck(findings: Findings, rest: Left, due: readonly Due[]): Dive
   const left = rest.first();
   const { blame } = findings;
   const expected = rest.describe();
-  const actual =
-    due.length > 0 ? `due: ${due.map(({ node }) => node.step.id).join(", ")}` : "nothing is due";
+  const actual = due.length > 0 ? `due: ${due.map(({ node }) => node.step.id).join(", ")}` : "nothing is due";
   if (left && blame.isGone(left.step)) return findings.gone(left.step, expected, actual, attemptOf(left));
   const added = due.find(({ node }) => blame.isNew(node.step.id)) ?? due[0];
   if (added) return notRecorded(findings, added, expected);

@@ -247,21 +247,28 @@ export class ReplayDrive {
     if (!lastSteps && end === null) return false;
     const actual = endingText(status, reason);
     const expected = lastSteps ? endingText(lastSteps.status, lastSteps.reason) : "no finally steps";
-    if (actual !== expected) throw otherEnd(this.#findings, { expected, actual, step: reason?.step, key: "finally" });
+    if (actual !== expected)
+      throw otherEnd(this.#findings, { expected, actual, step: reason?.step, key: "finally" });
     this.#say({ event: "finally_started", status, ...(reason && { reason }) });
     return true;
   }
 
   #finish({ status, reason }: Action & { do: "end" }): boolean {
     const { end } = this.#left.stretch;
-    if (this.#left.first() || this.#left.transition) throw endsEarly(this.#findings, this.#left, this.state, endingText(status, reason));
+    if (this.#left.first() || this.#left.transition)
+      throw endsEarly(this.#findings, this.#left, this.state, endingText(status, reason));
     if (end === null) return false;
     const outputs = status === "succeeded" ? this.#comparison.outputs(this.state) : {};
     const ends =
       outputs === null ? endingText("failed", { code: "RUN_OUTPUT_ERROR" }) : endingText(status, reason);
     const expected = endingText(end.status, end.reason);
     if (ends !== expected) {
-      throw otherEnd(this.#findings, { expected, actual: ends, step: reason?.step, key: outputs === null ? "outputs" : "on_failure" });
+      throw otherEnd(this.#findings, {
+        expected,
+        actual: ends,
+        step: reason?.step,
+        key: outputs === null ? "outputs" : "on_failure",
+      });
     }
     if (outputs !== null) this.#comparison.runOutputs(end.outputs, outputs);
     this.#say({ ...end });

@@ -179,6 +179,26 @@ test("a file that one of them lacks is a difference", () => {
   assert.equal(diffForms(FORM, withoutAttempt).changes.length, 3);
 });
 
+test("an attempt whose outputs were given up later is compared too, beside another difference", () => {
+  const changed = FORM.map(({ path, text }) => ({
+    path,
+    text: path.endsWith("attempt.json")
+      ? text.replace('"value":1', '"value":2')
+      : path === "workflow.yaml"
+        ? "id: v\n"
+        : text,
+  }));
+  const found = diffForms(FORM, changed).changes.map(({ what }) => what);
+  assert.deepEqual(found, ["workflow.yaml", "steps/s/attempt-1/attempt.json"]);
+});
+
+test("texts that differ in many places are compared line by line", () => {
+  const lines = Array.from({ length: 2000 }, (_, index) => `line ${index}`);
+  const other = lines.map((line, index) => (index % 20 === 0 ? `${line}!` : line));
+  const { added, removed, hunks } = diffTexts(lines.join("\n"), other.join("\n"));
+  assert.deepEqual([added, removed, hunks.length], [100, 100, 100]);
+});
+
 test("texts without a line in common are counted, however long", () => {
   const lines = (word: string) => Array.from({ length: 50_000 }, (_, index) => `${word} ${index}\n`).join("");
   assert.deepEqual(diffTexts(lines("a"), lines("b")), { added: 50_000, removed: 50_000, hunks: [] });

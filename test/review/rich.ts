@@ -35,13 +35,19 @@ steps:
 outputs: { answer: '{{steps.make.outputs.answer}}' }
 `;
 
-/** Runs it to its gate, and past it. */
-export async function makeRich(rig: Rig, id = "r"): Promise<string> {
+/** Runs it to its gate. */
+export async function makeWaiting(rig: Rig, id = "r"): Promise<string> {
   rig.write("rich.yaml", RICH);
   rig.write("prompts/ask.md", 'Answer. [workflow_result]{"verdict": 1}[/workflow_result]\n');
   const waits = await rig.wf(["run", "rich.yaml", "--run-id", id]);
   if (waits.code !== 3) throw new Error(`it does not wait: ${waits.stdout}${waits.stderr}`);
+  return rig.path(".wf/runs", id);
+}
+
+/** And past it. */
+export async function makeRich(rig: Rig, id = "r"): Promise<string> {
+  const run = await makeWaiting(rig, id);
   const ends = await rig.wf(["approve", id, "--comment", "fine", "--resume"]);
   if (ends.code !== 0) throw new Error(`it did not end well: ${ends.stdout}${ends.stderr}`);
-  return rig.path(".wf/runs", id);
+  return run;
 }

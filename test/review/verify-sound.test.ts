@@ -3,7 +3,15 @@ import { test } from "node:test";
 import { verifyRun } from "../../src/review/verify.ts";
 import { type Case, kills } from "../crash/cases.ts";
 import { undisturbed } from "../crash/run-case.ts";
-import { decideOpenGates, drive, isEnded, SCENARIOS, type Scenario, stage } from "../crash/scenarios.ts";
+import {
+  decideOpenGates,
+  drive,
+  GATE_SCENARIOS,
+  isEnded,
+  SCENARIOS,
+  type Scenario,
+  stage,
+} from "../crash/scenarios.ts";
 import { HELD_WORKFLOW, killEngine, letGo, startHeld } from "../rig/held.ts";
 import { projectFor } from "../rig/project.ts";
 
@@ -20,7 +28,7 @@ const damageOf = async (runDir: string) =>
 /** Some of all kills, so that the test takes seconds; each run of it takes the same. */
 const KILLS = 12;
 
-for (const scenario of SCENARIOS) {
+for (const scenario of [...SCENARIOS, ...GATE_SCENARIOS]) {
   test(`nothing is found in an undisturbed run: ${scenario.name}`, async (t) => {
     const { project, runDir } = await undisturbed(scenario);
     t.after(() => project.remove());

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { verifyRun } from "../../src/review/verify.ts";
 import { Rig } from "../cli/rig.ts";
-import { makeRich } from "./rich.ts";
+import { makeRich, makeWaiting } from "./rich.ts";
 
 /** What is found, as `rule path`, without the notes. */
 async function damageOf(runDir: string): Promise<string[]> {
@@ -76,6 +76,10 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
     lines((all) => all.with(2, flip(all[2] ?? "", '"cause"', '"cauze"'))),
     ["journal-line progress.ndjson:3"],
   ],
+  "a byte of the journal is flipped in a value that the schema knows": [
+    lines((all) => all.with(2, flip(all[2] ?? "", '"cause":"first"', '"cause":"fjrst"'))),
+    ["journal-line progress.ndjson:3"],
+  ],
   "a byte of the journal is flipped in an event's name": [
     lines((all) => all.with(3, flip(all[3] ?? "", '"attempt_ended"', '"attempt_endfd"'))),
     ["journal-line progress.ndjson:4"],
@@ -131,7 +135,7 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
     ["snapshot-intact run.json"],
   ],
   "run.json says a wrong length": [
-    edit("run.json", /"journalBytes": \d/, '"journalBytes": 0'),
+    edit("run.json", /"journalBytes": \d+/, '"journalBytes": 100'),
     ["snapshot-intact run.json"],
   ],
   "run.json is of another layout": [
@@ -268,7 +272,7 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
   "a gate is added to a step that has none": [add(`${MAKE}/gate.json`), [`known-names ${MAKE}/gate.json`]],
   "a file stands in place of control/": [
     swapKind("control"),
-    ["file-kind control", "request-intact control/decide-sign_off-1-1.json"],
+    ["request-intact control/decide-sign_off-1-1.json", "file-kind control"],
   ],
 };
 
@@ -286,4 +290,48 @@ test("every damage is found and named, and nothing else is", async (t) => {
       assert.deepEqual(found, due);
     });
   }
+});
+
+/** The same for a run that waits. */
+const OF_A_WAITING_RUN: typeof DAMAGES = {
+  "what an open gate shows is edited": [
+    edit(`${GATE}/gate.json`, "Publish", "Bublish"),
+    [`gate-intact ${GATE}/gate.json`],
+  ],
+  "an open gate is missing": [remove(`${GATE}/gate.json`), [`gate-intact ${GATE}/gate.json`]],
+  "an open gate's folder is missing": [remove(GATE), [`attempt-folder ${GATE}`]],
+  "run.json says that the run goes on": [
+    edit("run.json", '"status": "waiting",\n  "reason"', '"status": "running",\n  "reason"'),
+    ["snapshot-intact run.json"],
+  ],
+};
+
+test("every damage of a waiting run is found and named; what a person edited and decided on is a note", async (t) => {
+  const rig = new Rig(t);
+  const sound = await makeWaiting(rig);
+  assert.deepEqual(await damageOf(sound), []);
+  for (const [what, [damage, due]] of Object.entries(OF_A_WAITING_RUN)) {
+    const run = rig.path("damaged");
+    fs.cpSync(sound, run, { recursive: true });
+    damage(run);
+    const found = await damageOf(run);
+    fs.rmSync(run, { recursive: true });
+    assert.deepEqual(found, due, what);
+  }
+  edit(`${MAKE}/outputs/plan.txt`, "plan", "better plan")(sound);
+  assert.deepEqual(await damageOf(sound), [`artifact-intact ${MAKE}/outputs/plan.txt`]);
+  // The gate showed another plan: it is opened anew, with what is there now.
+  assert.equal((await rig.wf(["approve", "r", "--comment", "as it was", "--resume"])).code, 3);
+  assert.deepEqual(await damageOf(sound), []);
+  const verified = await verifyRun(sound);
+  assert.ok(verified.kind === "current");
+  assert.deepEqual(
+    verified.findings.map(({ path, message }) => [path, message]),
+    [
+      [
+        `${MAKE}/outputs/plan.txt`,
+        "it was edited after make/1 ended; what is there now was shown by sign_off/2",
+      ],
+    ],
+  );
 });

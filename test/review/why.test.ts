@@ -5,7 +5,7 @@ import { type Parsed, Rig } from "../cli/rig.ts";
 import { checkOutput } from "../cli/schemas.ts";
 import { type Case, kills } from "../crash/cases.ts";
 import { undisturbed } from "../crash/run-case.ts";
-import { drive, isEnded, SCENARIOS, type Scenario, stage } from "../crash/scenarios.ts";
+import { drive, GATE_SCENARIOS, isEnded, SCENARIOS, type Scenario, stage } from "../crash/scenarios.ts";
 import { putFile } from "../rig/gates.ts";
 import { killEngine, letGo, processOf, startHeld, untilAtWork } from "../rig/held.ts";
 import { readJournal, untilEvent } from "../rig/journal.ts";
@@ -307,7 +307,7 @@ b     pending    blocked  not reached: the run ended as failed; resume: blocked:
   );
 });
 
-for (const scenario of SCENARIOS.filter(({ cancelAt }) => cancelAt === undefined)) {
+for (const scenario of [...SCENARIOS, ...GATE_SCENARIOS].filter(({ cancelAt }) => cancelAt === undefined)) {
   test(`after a crash a resume does what was told: ${scenario.name}`, async () => {
     const plain = await undisturbed(scenario);
     await plain.project.remove();
