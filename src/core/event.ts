@@ -129,6 +129,10 @@ export type RunEvent =
         readonly machineId: string;
         readonly pidNamespace: string;
         readonly project: string;
+        /** Where things lay, so that texts in which they are named can be compared elsewhere. */
+        readonly runDir?: string;
+        readonly home?: string;
+        readonly tmp?: string;
       };
     }
   | {

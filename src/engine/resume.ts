@@ -51,7 +51,7 @@ async function goOn(request: ResumeRequest, how: "resume" | "next"): Promise<Out
     settleOnly = request.from !== undefined && session.state.running.size > 0;
     if (checked.sourceChanged) session.note(checked.sourceChanged);
     session.record({
-      ...engineStarted(how, checked.project),
+      ...engineStarted(how, { project: checked.project, runDir }),
       ...(request.from !== undefined && !settleOnly && { from: request.from }),
       ...(Object.keys(checked.limits).length > 0 && { limits: checked.limits }),
     });
@@ -102,7 +102,8 @@ async function attendOnce(
   const session = await reopen(runDir, checked, options);
   const { state } = session;
   const { reason, waitingUntil: until } = state;
-  if (state.status === "waiting") session.record(engineStarted("resume", checked.project));
+  if (state.status === "waiting")
+    session.record(engineStarted("resume", { project: checked.project, runDir }));
   const changed = takeRequests(session);
   if (!changed && state.status === "running" && reason !== null) {
     session.record({ event: "run_waiting", reason, ...(until !== null && { volatile: { until } }) });

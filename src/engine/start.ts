@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { homedir, tmpdir } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import type { EffectiveLimits, RunEvent } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
@@ -153,20 +154,20 @@ function firstLines(
       volatile: { project, ...(inside && { projectFromRun: back }), ...(git && { git }) },
     },
     ...clamped,
-    engineStarted("start", project),
+    engineStarted("start", { project, runDir }),
   ];
 }
 
 export function engineStarted(
   how: "start" | "resume" | "next",
-  project: string,
+  { project, runDir }: { readonly project: string; readonly runDir: string },
 ): RunEvent & { event: "engine_started" } {
   const { pid, host, machineId, pidNamespace } = ownIdentity();
   return {
     event: "engine_started",
     how,
     version: VERSION,
-    volatile: { pid, host, machineId, pidNamespace, project },
+    volatile: { pid, host, machineId, pidNamespace, project, runDir, home: homedir(), tmp: tmpdir() },
   };
 }
 

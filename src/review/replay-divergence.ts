@@ -19,7 +19,8 @@ export function otherWay(
   const expected = `${recorded.from} → ${recorded.to} (${recorded.because.message})`;
   const actual = `${from} → ${to} (${because.message})`;
   const isStep = (name: string) => name !== "done" && name !== "fail";
-  if (isStep(recorded.to) && blame.isGone(recorded.to)) return findings.gone(recorded.to, expected, actual);
+  const gone = [recorded.from, recorded.to].find((name) => isStep(name) && blame.isGone(name));
+  if (gone !== undefined) return findings.gone(gone, expected, actual);
   if (isStep(to) && blame.isNew(to)) {
     const message = `the step ${to} is not in the record`;
     return findings.diverged({ kind: "path", step: to, message, expected, actual });

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { join } from "node:path";
 import { errnoOf } from "../store/io-error.ts";
 import { ATTEMPT_FILES, RUN_FILES } from "../store/layout.ts";
 import type { Findings } from "./verify-rules.ts";
@@ -22,7 +21,7 @@ export class Files {
   /** What stands in a folder, by name; empty if there is none, or none that can be read. */
   list(path: string): fs.Dirent[] {
     try {
-      const entries = fs.readdirSync(join(this.runDir, path), { withFileTypes: true });
+      const entries = fs.readdirSync(this.#at(path), { withFileTypes: true });
       this.seen += entries.length;
       return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     } catch (error) {
@@ -34,7 +33,7 @@ export class Files {
   /** Null if it is not there, or can not be read. */
   read(path: string): Buffer | null {
     try {
-      return fs.readFileSync(join(this.runDir, path));
+      return fs.readFileSync(this.#at(path));
     } catch (error) {
       this.#unreadable(path, error);
       return null;
@@ -43,7 +42,7 @@ export class Files {
 
   text(path: string): string | null {
     try {
-      return fs.readFileSync(join(this.runDir, path), "utf8");
+      return fs.readFileSync(this.#at(path), "utf8");
     } catch (error) {
       this.#unreadable(path, error);
       return null;
@@ -53,7 +52,7 @@ export class Files {
   /** Bytes; null if it is not there. */
   size(path: string): number | null {
     try {
-      return fs.statSync(join(this.runDir, path), { throwIfNoEntry: false })?.size ?? null;
+      return fs.statSync(this.#at(path), { throwIfNoEntry: false })?.size ?? null;
     } catch (error) {
       this.#unreadable(path, error);
       return null;
@@ -63,7 +62,7 @@ export class Files {
   /** Null if nothing is there. */
   kind(path: string): Kind | "link" | "other" | null {
     try {
-      const found = fs.lstatSync(join(this.runDir, path), { throwIfNoEntry: false });
+      const found = fs.lstatSync(this.#at(path), { throwIfNoEntry: false });
       return found === undefined ? null : kindOf(found);
     } catch (error) {
       this.#unreadable(path, error);
@@ -91,7 +90,7 @@ export class Files {
   digest(path: string): { readonly bytes: number; readonly sha256: string } | null {
     let fd: number;
     try {
-      fd = fs.openSync(join(this.runDir, path), fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      fd = fs.openSync(this.#at(path), fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     } catch (error) {
       this.#unreadable(path, error);
       return null;
@@ -111,6 +110,11 @@ export class Files {
     } finally {
       fs.closeSync(fd);
     }
+  }
+
+  /** Not `join`, which looks at each character: this is called for each of a hundred thousand files. */
+  #at(path: string): string {
+    return path === "" ? this.runDir : `${this.runDir}/${path}`;
   }
 
   #unreadable(path: string, error: unknown): void {

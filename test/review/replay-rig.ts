@@ -1,0 +1,226 @@
+/* Small workflows, and records of them that no engine made: every outcome comes from a tape of numbers. */
+import { decide } from "../../src/core/decide.ts";
+import type { AttemptRecord, JournalLine, RunEvent } from "../../src/core/event.ts";
+import { evaluate } from "../../src/core/expression.ts";
+import { fold } from "../../src/core/fold.ts";
+import { initialState, nodeAt, type RunState } from "../../src/core/state.ts";
+import type { Workflow } from "../../src/core/workflow.ts";
+import { loadWorkflow } from "../../src/language/load.ts";
+import type { CanonFile } from "../../src/review/canon-form.ts";
+import { ordered, orderOf } from "../../src/review/canon-order.ts";
+import { type Replayed, recordedDefinition, replayOn } from "../../src/review/replay.ts";
+import { type Recorded, readRecorded } from "../../src/review/replay-record.ts";
+
+/** A step in short; the order of its lines in the file is that of the keys. */
+export interface Drawn {
+  readonly id: string;
+  readonly run: string;
+  readonly needs?: readonly string[];
+  readonly when?: string;
+  readonly retry?: number;
+  readonly allowFailure?: boolean;
+  readonly next?: string;
+  /** A gate: where a rejection leads. */
+  readonly onReject?: string;
+}
+
+export interface DrawnWorkflow {
+  readonly steps: readonly Drawn[];
+  readonly flags: readonly boolean[];
+  readonly keepGoing: boolean;
+}
+
+/** One key a line. */
+export function yamlOf({ steps, flags, keepGoing }: DrawnWorkflow): string {
+  const isGraph = steps.some(({ needs }) => needs);
+  const lines = [
+    "id: drawn",
+    "inputs:",
+    ...flags.map((flag, n) => `  f${n}: { type: boolean, default: ${flag} }`),
+  ];
+  lines.push("limits:", "  max_total_iterations: 25");
+  if (isGraph && keepGoing) lines.push("on_failure: continue");
+  lines.push("steps:");
+  for (const step of steps) {
+    lines.push(`  - id: ${step.id}`);
+    if (step.needs) lines.push(`    needs: [${step.needs.join(", ")}]`);
+    if (step.when !== undefined) lines.push(`    when: '${step.when}'`);
+    lines.push(`    run: ${step.run}`);
+    if (step.retry !== undefined) lines.push(`    retry: { max: ${step.retry}, delay: 1s }`);
+    if (step.allowFailure) lines.push("    allow_failure: true");
+    if (step.next !== undefined) lines.push(`    next: ${step.next}`);
+    if (step.onReject !== undefined) lines.push(`    on_reject: ${step.onReject}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** Of a key of a step, or of the step itself; from 1. */
+export function lineOf(yaml: string, step: string, key?: string): number {
+  const lines = yaml.split("\n");
+  const at = lines.indexOf(`  - id: ${step}`);
+  if (key === undefined) return at + 1;
+  const end = lines.findIndex((line, index) => index > at && line.startsWith("  - id: "));
+  const found = lines.findIndex(
+    (line, index) => index > at && (end < 0 || index < end) && line.startsWith(`    ${key}:`),
+  );
+  return found < 0 ? at + 1 : found + 1;
+}
+
+export function parse(yaml: string): Workflow {
+  const loaded = loadWorkflow({ path: "drawn.yaml", bytes: Buffer.from(yaml) });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  return loaded.workflow;
+}
+
+const AT = "2026-01-01T00:00:00.000Z";
+
+class Simulation {
+  readonly lines: JournalLine[] = [];
+  readonly files: CanonFile[] = [];
+  readonly state: RunState;
+  readonly #tape: readonly number[];
+  #at = 0;
+
+  constructor(workflow: Workflow, tape: readonly number[]) {
+    this.state = initialState(workflow);
+    this.#tape = tape;
+  }
+
+  run(flags: readonly boolean[]): void {
+    const inputs = Object.fromEntries(flags.map((flag, n) => [`f${n}`, flag]));
+    const { workflow } = this.state;
+    this.#say({
+      event: "run_created",
+      format: "wf.run/1",
+      workflow: { id: workflow.id, file: "workflow.yaml", sha256: "0", source: "project:drawn.yaml" },
+      inputs,
+      limits: { max_total_iterations: workflow.limits.maxTotalIterations },
+      options: { durability: "power" },
+      volatile: { project: "/p" },
+    });
+    this.#engine("start");
+    const slots = 1 + this.#draw(3);
+    while (this.state.status === "running") {
+      const actions = decide(this.state, {
+        now: Date.parse(AT),
+        slots: workflow.shape === "sequence" ? 1 : slots - this.state.running.size,
+        signal: null,
+        when: ({ step }) =>
+          step.when
+            ? { is: evaluate(step.when, { inputs, steps: this.#steps(), workflow: {}, env: {} }) }
+            : { is: true },
+      });
+      const before = this.state.seq;
+      for (const action of actions) this.#perform(action);
+      if (this.state.seq === before || this.#draw(3) === 0) this.#endOne();
+    }
+  }
+
+  #perform(action: ReturnType<typeof decide>[number]): void {
+    const step = "index" in action ? nodeAt(this.state, action.index).step.id : "";
+    switch (action.do) {
+      case "start": {
+        const { attempts, step: of } = nodeAt(this.state, action.index);
+        const attempt = attempts + 1;
+        if (of.type === "command") {
+          this.files.push({ path: `steps/${step}/attempt-${attempt}/script.sh`, text: of.script.text });
+        }
+        this.#say({ event: "attempt_started", step, attempt, cause: action.cause });
+        return;
+      }
+      case "skip":
+        this.#say({ event: "step_skipped", step, because: action.because });
+        return;
+      case "schedule_retry": {
+        const { attempt, because } = action;
+        this.#say({ event: "retry_scheduled", step, attempt, because, volatile: { notBefore: AT } });
+        return;
+      }
+      case "transition":
+        this.#say({ event: "transition", from: action.from, to: action.to, because: action.because });
+        return;
+      case "end": {
+        const { status, reason } = action;
+        this.#say({ event: "run_ended", status, ...(reason && { reason }), outputs: {} });
+        return;
+      }
+      default:
+        throw new Error(`a drawn workflow does not ${action.do}`);
+    }
+  }
+
+  /** One of those that run ends; one in eight is cut off, with its engine. */
+  #endOne(): void {
+    const running = [...this.state.running];
+    if (running.length === 0) return;
+    const index = running[this.#draw(running.length)] as number;
+    const isCutOff = this.#draw(8) === 0;
+    if (isCutOff) this.#engine("resume");
+    const { step, attempts } = nodeAt(this.state, index);
+    const fails = this.#draw(3) === 0;
+    const rejects = this.#draw(2) === 0;
+    const base = { step: step.id, attempt: attempts, cause: "first" as const };
+    const error = { code: "EXIT_STATUS", message: "exit status 1" };
+    const decision = rejects ? ("reject" as const) : ("approve" as const);
+    const record: AttemptRecord = isCutOff
+      ? { ...base, status: "interrupted", outputs: {} }
+      : fails
+        ? { ...base, status: "failed", exitCode: 1, error, outputs: {} }
+        : { ...base, status: "succeeded", exitCode: 0, outputs: {}, ...(step.gate && { decision }) };
+    const volatile = { startedAt: AT, endedAt: AT, stdoutBytes: 0, stderrBytes: 0 };
+    this.#say({ event: "attempt_ended", record, volatile });
+  }
+
+  #steps() {
+    return Object.fromEntries(
+      this.state.steps.map(({ step, state: { status } }) => [step.id, { status, outputs: {} }]),
+    );
+  }
+
+  #engine(how: "start" | "resume"): void {
+    const volatile = { pid: 1, host: "h", machineId: "m", pidNamespace: "", project: "/p" };
+    this.#say({ event: "engine_started", how, version: "0", volatile });
+  }
+
+  #say(event: RunEvent): void {
+    const line = { seq: this.state.seq + 1, at: AT, epoch: 1, run: "r", ...event } as JournalLine;
+    fold(this.state, line);
+    this.lines.push(line);
+  }
+
+  #draw(below: number): number {
+    const drawn = this.#tape[this.#at++ % this.#tape.length] ?? 0;
+    return drawn % below;
+  }
+}
+
+/** The canonical form of a run of it that never was. */
+export function record(drawn: DrawnWorkflow, tape: readonly number[]): Recorded {
+  const yaml = yamlOf(drawn);
+  const workflow = parse(yaml);
+  const simulation = new Simulation(workflow, tape);
+  simulation.run(drawn.flags);
+  const lines = ordered(simulation.lines, orderOf(workflow.shape, workflow.steps));
+  const journal = lines.map((line) => {
+    const { seq: _, at: __, epoch: ___, run: ____, ...event } = line;
+    const { volatile: _____, ...rest } = event as typeof event & { volatile?: object };
+    return `${JSON.stringify(rest)}\n`;
+  });
+  return readRecorded(
+    [
+      { path: "run.json", text: JSON.stringify({ status: simulation.state.status }) },
+      { path: "progress.ndjson", text: journal.join("") },
+      { path: "workflow.yaml", text: yaml },
+      ...simulation.files,
+    ],
+    "recorded",
+  );
+}
+
+/** Replays a record on its own definition, or on another one. */
+export async function replayOf(recorded: Recorded, changed?: string): Promise<Replayed> {
+  const before = recordedDefinition(recorded, "recorded");
+  const files = new Map([...recorded.files, ["workflow.yaml", changed ?? ""]]);
+  const present = changed === undefined ? before : recordedDefinition({ ...recorded, files }, "changed");
+  return await replayOn(recorded, { present, before, folder: "/nowhere" });
+}

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { type Drawn, type DrawnWorkflow, lineOf, record, replayOf, yamlOf } from "./replay-rig.ts";
+
+const RUNS = { numRuns: 250 };
+const FLAGS = 3;
+
+const tape = fc.array(fc.nat(1000), { minLength: 60, maxLength: 60 });
+const flags = fc.array(fc.boolean(), { minLength: FLAGS, maxLength: FLAGS });
+
+const sequence: fc.Arbitrary<DrawnWorkflow> = fc
+  .array(
+    fc.record({
+      retry: fc.nat(2),
+      allowFailure: fc.boolean(),
+      when: fc.nat(8),
+      next: fc.nat(12),
+      onReject: fc.nat(9),
+    }),
+    { minLength: 1, maxLength: 6 },
+  )
+  .chain((shorts) => fc.tuple(fc.constant(shorts), flags))
+  .map(([shorts, given]) => ({
+    flags: given,
+    keepGoing: false,
+    steps: shorts.map(({ retry, allowFailure, when, next, onReject }, index): Drawn => {
+      const later = shorts.length - index - 1;
+      return {
+        id: `s${index}`,
+        run: `echo ${index}`,
+        ...(retry > 0 && { retry }),
+        ...(allowFailure && { allowFailure }),
+        ...(when < FLAGS && { when: `inputs.f${when}` }),
+        // A jump forward; `done` ends the run.
+        ...(next <= later && { next: next === 0 ? "done" : `s${index + next}` }),
+        ...(onReject <= index && { onReject: `s${onReject}` }),
+      };
+    }),
+  }));
+
+const graph: fc.Arbitrary<DrawnWorkflow> = fc
+  .array(
+    fc.record({
+      retry: fc.nat(2),
+      allowFailure: fc.boolean(),
+      when: fc.nat(9),
+      needs: fc.array(fc.nat(6), { maxLength: 3 }),
+    }),
+    { minLength: 1, maxLength: 7 },
+  )
+  .chain((shorts) => fc.tuple(fc.constant(shorts), flags, fc.boolean()))
+  .map(([shorts, given, keepGoing]) => ({
+    flags: given,
+    keepGoing,
+    steps: shorts.map(({ retry, allowFailure, when, needs }, index): Drawn => {
+      const before = [...new Set(needs.filter((need) => need < index))].map((need) => `s${need}`);
+      const [first] = before;
+      return {
+        id: `s${index}`,
+        run: `echo ${index}`,
+        needs: before,
+        ...(retry > 0 && { retry }),
+        ...(allowFailure && { allowFailure }),
+        ...(when < FLAGS && { when: `inputs.f${when}` }),
+        ...(when > 7 && first && { when: `steps.${first}.status == "succeeded"` }),
+      };
+    }),
+  }));
+
+const any = fc.oneof(sequence, graph);
+
+test("a record is replayed on its own definition, whatever came of its steps and was cut off", async () => {
+  await fc.assert(
+    fc.asyncProperty(any, tape, async (drawn, drawnTape) => {
+      const { differences, counts } = await replayOf(record(drawn, drawnTape));
+      assert.deepEqual(differences, []);
+      assert.ok(counts.attempts + counts.skipped + counts.passedOver > 0);
+    }),
+    RUNS,
+  );
+});
+
+/** Another definition; the step whose line is to be named, and the key of it; `gone`: it stands in the record only. */
+interface Mutation {
+  readonly steps: readonly Drawn[];
+  readonly step: string;
+  readonly key?: string;
+  readonly gone?: true;
+}
+
+type Mutate = (drawn: DrawnWorkflow, step: Drawn, index: number) => Mutation | null;
+
+const change = (drawn: DrawnWorkflow, step: Drawn, to: Drawn): readonly Drawn[] =>
+  drawn.steps.map((each) => (each.id === step.id ? to : each));
+
+const MUTATIONS: Readonly<Record<string, { readonly of: typeof any; readonly mutate: Mutate }>> = {
+  "a dropped step": {
+    of: any,
+    mutate: ({ steps }, step) => {
+      const named = steps.some(
+        ({ id, needs, next, onReject, when }) =>
+          id !== step.id &&
+          (needs?.includes(step.id) || next === step.id || onReject === step.id || when?.includes(step.id)),
+      );
+      if (named || steps.length === 1) return null;
+      return { steps: steps.filter(({ id }) => id !== step.id), step: step.id, gone: true };
+    },
+  },
+  "a changed script": {
+    of: any,
+    mutate: (drawn, step) => ({
+      steps: change(drawn, step, { ...step, run: "echo something else" }),
+      step: step.id,
+      key: "run",
+    }),
+  },
+  "another next": {
+    of: sequence,
+    mutate: (drawn, step, index) => {
+      const last = drawn.steps.at(-1) as Drawn;
+      const next = step.next === "done" ? last.id : "done";
+      // From the last step it is the end, said otherwise.
+      if (next === "done" && index === drawn.steps.length - 1) return null;
+      return { steps: change(drawn, step, { ...step, next }), step: step.id, key: "next" };
+    },
+  },
+  "a changed when": {
+    of: any,
+    mutate: (drawn, step) => {
+      const when = step.when === undefined ? "false" : `!(${step.when})`;
+      return { steps: change(drawn, step, { ...step, when }), step: step.id, key: "when" };
+    },
+  },
+  "a changed need": {
+    of: graph,
+    mutate: (drawn, step, index) => {
+      const needs = step.needs ?? [];
+      const other = drawn.steps.slice(0, index).find(({ id }) => !needs.includes(id))?.id;
+      const changed = needs.length > 0 ? needs.slice(1) : other === undefined ? null : [other];
+      if (changed === null || step.when?.startsWith("steps")) return null;
+      return { steps: change(drawn, step, { ...step, needs: changed }), step: step.id, key: "needs" };
+    },
+  },
+};
+
+describe("a changed definition fails, and the line that was changed is named", () => {
+  for (const [name, { of, mutate }] of Object.entries(MUTATIONS)) {
+    test(name, async () => {
+      let tried = 0;
+      await fc.assert(
+        fc.asyncProperty(of, tape, fc.nat(), async (drawn, drawnTape, pick) => {
+          const recorded = record(drawn, drawnTape);
+          const reached = drawn.steps.filter((step) => wasReached(name, recorded, step));
+          const step = reached[pick % Math.max(1, reached.length)];
+          const mutation = step ? mutate(drawn, step, drawn.steps.indexOf(step)) : null;
+          fc.pre(mutation !== null);
+          tried += 1;
+          const { steps, step: id, key, gone } = mutation;
+          const before = yamlOf(drawn);
+          const changed = yamlOf({ ...drawn, steps });
+          const { differences } = await replayOf(recorded, changed);
+          const expected = gone
+            ? { file: "recorded/workflow.yaml", line: lineOf(before, id) }
+            : { file: "changed/workflow.yaml", line: lineOf(changed, id, key) };
+          const places = differences.map(({ place }) => place);
+          const what = `${JSON.stringify(differences, null, 2)}\n${before}\nchanged:\n${changed}`;
+          assert.ok(
+            places.some((place) => place?.file === expected.file && place.line === expected.line),
+            `${JSON.stringify(expected)} is not in ${what}`,
+          );
+        }),
+        { ...RUNS, maxSkipsPerRun: 1000 },
+      );
+      assert.ok(tried >= RUNS.numRuns, `only ${tried} were tried`);
+    });
+  }
+});
+
+/** Whether what is going to be changed of a step has had an effect in the record. */
+function wasReached(mutation: string, recorded: ReturnType<typeof record>, { id }: Drawn): boolean {
+  return recorded.stretches.some(({ entries, transitions }) => {
+    if (mutation === "another next") {
+      const codes = ["NEXT_IN_FILE", "NEXT_KEY", "LAST_STEP"];
+      return transitions.some(({ from, because }) => from === id && codes.includes(because.code));
+    }
+    return (entries.get(id) ?? []).some((entry) => {
+      if (entry.kind === "skip") return mutation !== "a changed script";
+      return entry.record !== null && entry.record.status !== "interrupted";
+    });
+  });
+}
