@@ -77,6 +77,15 @@ export class Blame {
     return at ? { file: this.#present.file, line: at.line } : null;
   }
 
+  /** Whether one of some keys of a step is not as it was recorded. */
+  isChanged(id: string, keys: readonly string[]): boolean {
+    const now = this.#present.positions().steps.get(id);
+    const before = this.#recorded.positions().steps.get(id);
+    return keys.some(
+      (key) => JSON.stringify(now?.keys.get(key)?.value) !== JSON.stringify(before?.keys.get(key)?.value),
+    );
+  }
+
   isGone(id: string): boolean {
     return !this.#present.positions().steps.has(id);
   }

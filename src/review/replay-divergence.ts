@@ -7,6 +7,8 @@ import type { Entry } from "./replay-record.ts";
 
 /** What of a step decides where a run goes after it, and what becomes of its failure. */
 export const TARGETS = ["next", "on_approve", "on_reject", "allow_failure", "when"];
+const REACHING = ["when", "needs"];
+const AGAIN = [...REACHING, "retry", "limits"];
 const FAILING = ["retry", "limits", "allow_failure", "on_interrupt", "on_reject", "outputs"];
 
 /** A sequence goes on with another step. */
@@ -46,19 +48,23 @@ export function otherEnd(
 
 /** The run comes to its end where it went on. */
 export function endsEarly(findings: Findings, rest: Left, state: RunState, actual: string): Diverged {
-  const left = rest.first();
+  const { blame } = findings;
+  const left = rest.all();
   const expected = rest.describe();
-  if (left && findings.blame.isGone(left.step)) {
-    return findings.gone(left.step, expected, actual, attemptOf(left));
-  }
+  const gone = left.find(({ step }) => blame.isGone(step));
+  if (gone) return findings.gone(gone.step, expected, actual, attemptOf(gone));
   const found = { kind: "path", message: "the run ends, and the record goes on", expected, actual } as const;
   const idOf = (index: number) => nodeAt(state, index).step.id;
-  const { failed, cameFrom, iterations, limits } = state;
-  if (failed.size > 0) return findings.diverged({ ...found, step: idOf(failed.next()), keys: FAILING });
-  if (iterations >= limits.max_total_iterations) {
-    return findings.diverged({ ...found, place: findings.blame.workflow("limits") });
+  const failed = [...state.failed].map(idOf);
+  const changed = failed.find((step) => blame.isChanged(step, FAILING));
+  if (changed !== undefined) return findings.diverged({ ...found, step: changed, keys: FAILING });
+  const unreached = left.find(({ step }) => blame.isChanged(step, REACHING));
+  if (unreached) return findings.diverged({ ...found, step: unreached.step, keys: REACHING });
+  if (failed[0] !== undefined) return findings.diverged({ ...found, step: failed[0], keys: FAILING });
+  if (state.iterations >= state.limits.max_total_iterations) {
+    return findings.diverged({ ...found, place: blame.workflow("limits") });
   }
-  const step = cameFrom === null ? left?.step : idOf(cameFrom);
+  const step = state.cameFrom === null ? left[0]?.step : idOf(state.cameFrom);
   return findings.diverged({ ...found, ...(step !== undefined && { step }), keys: TARGETS });
 }
 
@@ -70,16 +76,27 @@ export interface Due {
 
 /** The run does not come to its end. */
 export function stuck(findings: Findings, rest: Left, due: readonly Due[]): Diverged {
-  const left = rest.first();
   const { blame } = findings;
+  const left = rest.all();
   const expected = rest.describe();
-  const actual = due.length > 0 ? `due: ${due.map(({ node }) => node.step.id).join(", ")}` : "nothing is due";
-  if (left && blame.isGone(left.step)) return findings.gone(left.step, expected, actual, attemptOf(left));
-  const added = due.find(({ node }) => blame.isNew(node.step.id)) ?? due[0];
-  if (added) return notRecorded(findings, added, expected);
-  const message = "the run does not come to what the record has";
-  const of = left ? { step: left.step, attempt: attemptOf(left), keys: ["when", "needs"] } : {};
-  return findings.diverged({ kind: "path", message, expected, actual, ...of });
+  const names = due.map(({ node }) => node.step.id);
+  const actual = names.length > 0 ? `due: ${names.join(", ")}` : "nothing is due";
+  const gone = left.find(({ step }) => blame.isGone(step));
+  if (gone) return findings.gone(gone.step, expected, actual, attemptOf(gone));
+  // What has been changed is likelier to be the cause than what only comes of it.
+  const changed = due.find(({ node }) => blame.isNew(node.step.id) || blame.isChanged(node.step.id, AGAIN));
+  const unreached = left.find(({ step }) => blame.isChanged(step, REACHING));
+  const [first] = changed || !unreached ? [changed ?? due[0]] : [];
+  if (first) return notRecorded(findings, first, expected);
+  const found = {
+    kind: "path",
+    message: "the run does not come to what the record has",
+    expected,
+    actual,
+  } as const;
+  const entry = unreached ?? left[0];
+  if (!entry) return findings.diverged(found);
+  return findings.diverged({ ...found, step: entry.step, attempt: attemptOf(entry), keys: REACHING });
 }
 
 function notRecorded(findings: Findings, { node, action }: Due, expected: string): Diverged {
@@ -87,12 +104,12 @@ function notRecorded(findings: Findings, { node, action }: Due, expected: string
   if (action.do === "skip") {
     const message = `${id} is skipped, and the record does not say so`;
     const actual = `skipped: ${action.because}`;
-    return findings.diverged({ kind: "path", step: id, message, expected, actual, keys: ["when", "needs"] });
+    return findings.diverged({ kind: "path", step: id, message, expected, actual, keys: REACHING });
   }
   const attempt = node.attempts + 1;
   const actual = `attempt ${attempt} of ${id}`;
   const message = `the record does not have ${actual}`;
-  const keys = node.failures > 0 ? ["retry", "limits"] : ["when", "needs"];
+  const keys = node.failures > 0 ? ["retry", "limits"] : REACHING;
   return findings.diverged({ kind: "attempt", step: id, attempt, message, expected, actual, keys });
 }
 

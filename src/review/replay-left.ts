@@ -40,14 +40,17 @@ export class Left {
     this.#transitions += 1;
   }
 
-  /** The first, in the order of the record, of what a step did; one that was open when the record ended is none. */
+  /** The first of what a step did, for each step; one that was open when the record ended is none. In the record's order. */
+  all(): Entry[] {
+    const found = [...this.#entries.values()].flatMap((entries) => {
+      const first = entries.find((entry) => !this.#isNoise(entry) && isAnswer(entry));
+      return first ? [first] : [];
+    });
+    return found.sort((a, b) => a.at - b.at);
+  }
+
   first(): Entry | undefined {
-    let first: Entry | undefined;
-    for (const entries of this.#entries.values()) {
-      const found = entries.find((entry) => !this.#isNoise(entry) && isAnswer(entry));
-      if (found && (!first || found.at < first.at)) first = found;
-    }
-    return first;
+    return this.all()[0];
   }
 
   /** What comes next in the record, for a message. */

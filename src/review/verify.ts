@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { WfError } from "../core/problem.ts";
@@ -6,6 +6,7 @@ import { RUN_FILES } from "../store/layout.ts";
 import type { LegacyRunRecord } from "../store/legacy-record.ts";
 import { readSnapshot, readSnapshotFile } from "../store/snapshot.ts";
 import { type Liveness, liveness } from "./liveness.ts";
+import { otherFormat } from "./verify-journal.ts";
 import { type Checked, lookAtRun, type Pass } from "./verify-pass.ts";
 import { type Finding, RULES } from "./verify-rules.ts";
 
@@ -38,6 +39,7 @@ const PAUSE_MS = 150;
 export async function verifyRun(path: string): Promise<Verified> {
   const older = legacyAt(path);
   if (older !== null) return older;
+  refuseNewer(path);
   let before = liveness(path);
   let pass = lookAtRun(path, null);
   let driver = liveness(path);
@@ -112,6 +114,16 @@ function legacyAt(path: string): Extract<Verified, { kind: "legacy" }> | null {
       `${path} is no run directory: it holds neither ${RUN_FILES.snapshot} nor ${RUN_FILES.journal}`,
     );
   return null;
+}
+
+/** Only if the journal says so too: else a byte of `run.json` was changed. Raises FORMAT_UNKNOWN. */
+function refuseNewer(path: string): void {
+  try {
+    readSnapshot(path);
+  } catch (error) {
+    const isNewer = error instanceof WfError && error.code === "FORMAT_UNKNOWN";
+    if (isNewer && otherFormat(readFileSync(join(path, RUN_FILES.journal))) !== undefined) throw error;
+  }
 }
 
 function notARun(message: string): WfError {

@@ -74,12 +74,16 @@ export function parse(yaml: string): Workflow {
 
 const AT = "2026-01-01T00:00:00.000Z";
 
+/** They count for nothing, so that a run might never end. */
+const MAX_CUT_OFF = 4;
+
 class Simulation {
   readonly lines: JournalLine[] = [];
   readonly files: CanonFile[] = [];
   readonly state: RunState;
   readonly #tape: readonly number[];
   #at = 0;
+  #cutOff = 0;
 
   constructor(workflow: Workflow, tape: readonly number[]) {
     this.state = initialState(workflow);
@@ -123,7 +127,10 @@ class Simulation {
         const { attempts, step: of } = nodeAt(this.state, action.index);
         const attempt = attempts + 1;
         if (of.type === "command") {
-          this.files.push({ path: `steps/${step}/attempt-${attempt}/script.sh`, text: of.script.text });
+          this.files.push({
+            path: `steps/${step}/attempt-${attempt}/script.sh`,
+            text: `${of.script.text}\n`,
+          });
         }
         this.#say({ event: "attempt_started", step, attempt, cause: action.cause });
         return;
@@ -154,8 +161,11 @@ class Simulation {
     const running = [...this.state.running];
     if (running.length === 0) return;
     const index = running[this.#draw(running.length)] as number;
-    const isCutOff = this.#draw(8) === 0;
-    if (isCutOff) this.#engine("resume");
+    const isCutOff = this.#draw(8) === 0 && this.#cutOff < MAX_CUT_OFF;
+    if (isCutOff) {
+      this.#cutOff += 1;
+      this.#engine("resume");
+    }
     const { step, attempts } = nodeAt(this.state, index);
     const fails = this.#draw(3) === 0;
     const rejects = this.#draw(2) === 0;

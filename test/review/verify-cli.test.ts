@@ -160,6 +160,9 @@ test("an older record is said to be one, a newer format to need a newer program,
   assert.match(refused.stderr, /\[LEGACY_RUN\]/);
   assert.equal((await rig.wf(["verify", "nowhere"])).code, 2);
   rig.write(".wf/runs/newer/run.json", '{"format":"wf.run/9"}\n');
+  const first =
+    '{"seq":1,"at":"2026-11-22T07:16:30.120Z","epoch":1,"run":"newer","event":"run_created","format":"wf.run/9"}';
+  rig.write(".wf/runs/newer/progress.ndjson", `${first}\n`);
   const newer = await rig.wf(["verify", "newer"]);
   assert.deepEqual(
     [newer.code, plain(rig, newer.stderr)],
