@@ -6,17 +6,15 @@ import type { Json, JsonObject } from "../core/json.ts";
 import type { AgentStep, OutputDeclaration } from "../core/workflow.ts";
 import { type Answer, FAILURE_CODES, type FailureClass } from "../providers/provider.ts";
 import { ATTEMPT_FILES } from "../store/layout.ts";
+import { checkedValue, checkSchema, type Unfit } from "./artifact.ts";
 import { type Envelope, readEnvelope } from "./envelope.ts";
 import {
   type Collected,
-  checkedValue,
-  checkSchema,
   collectFrom,
   hasOutputFile,
   placeOutputFile,
   readOutputFile,
   sentencesOf,
-  type Unfit,
   type ValueSource,
 } from "./outputs.ts";
 import type { AttemptContext } from "./prepare.ts";
