@@ -163,11 +163,13 @@ export function engineStarted(
   { project, runDir }: { readonly project: string; readonly runDir: string },
 ): RunEvent & { event: "engine_started" } {
   const { pid, host, machineId, pidNamespace } = ownIdentity();
+  // The usual one is known anywhere, and stands in scripts that mean no place in particular (`${TMPDIR:-/tmp}`).
+  const tmp = tmpdir() === "/tmp" ? {} : { tmp: tmpdir() };
   return {
     event: "engine_started",
     how,
     version: VERSION,
-    volatile: { pid, host, machineId, pidNamespace, project, runDir, home: homedir(), tmp: tmpdir() },
+    volatile: { pid, host, machineId, pidNamespace, project, runDir, home: homedir(), ...tmp },
   };
 }
 
