@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { RULES } from "../../src/review/verify-rules.ts";
-import { Rig, ROOT } from "../cli/rig.ts";
+import { type Parsed, Rig, ROOT } from "../cli/rig.ts";
 import { checkOutput } from "../cli/schemas.ts";
 import { code, read, rows, section } from "../docs/markdown.ts";
 import { killEngine, letGo, startHeld } from "../rig/held.ts";
@@ -117,14 +117,17 @@ test("a repair touches nothing that a broken journal only seems not to know", as
   const journal = fs.readFileSync(join(run, "progress.ndjson"), "utf8").split("\n");
   fs.writeFileSync(join(run, "progress.ndjson"), journal.toSpliced(5, 1).join("\n"));
   fs.writeFileSync(join(run, "run.json"), "no JSON");
-  const before = digestOf(run, (path) => path.startsWith("lock"));
-  const { code, value } = await rig.json(["verify", "r", "--repair"]);
-  assert.equal(code, 5);
-  assert.deepEqual(value.repaired, []);
-  assert.equal(
-    digestOf(run, (path) => path.startsWith("lock")),
-    before,
-  );
+  for (const damage of [() => {}, () => fs.truncateSync(join(run, "progress.ndjson"))]) {
+    damage();
+    const before = digestOf(run, (path) => path.startsWith("lock"));
+    const { code, value } = await rig.json(["verify", "r", "--repair"]);
+    const after = digestOf(run, (path) => path.startsWith("lock"));
+    assert.deepEqual([code, value.repaired, after], [5, [], before]);
+    assert.equal(
+      value.findings.some(({ repair }: Parsed) => repair !== null),
+      false,
+    );
+  }
 });
 
 test("a run that is driven is not repaired; one that was cut off is, and can be resumed", async (t) => {

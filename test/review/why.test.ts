@@ -137,6 +137,24 @@ resume    reuse: it was skipped, and stays so
   );
 });
 
+test("a step of a graph has waited for the last of its needs", async (t) => {
+  const rig = new Rig(t);
+  const steps = ["{ id: fast, needs: [], run: 'true' }", "{ id: slow, needs: [], run: sleep 0.3 }"];
+  rig.write(
+    "j.yaml",
+    `id: j\nsteps: [${steps.join(", ")}, { id: both, needs: [fast, slow], run: 'true' }]\n`,
+  );
+  await rig.wf(["run", "j.yaml", "--run-id", "r"]);
+  const { value } = await rig.json(["why", "r", "both"]);
+  const [step] = value.steps;
+  assert.deepEqual(
+    [step.because, step.story[0].waitedFor],
+    ["it needs fast, slow, which were passed", "slow"],
+  );
+  const { value: slow } = await rig.json(["why", "r", "slow"]);
+  assert.equal(slow.steps[0].next, "both could begin");
+});
+
 const SEQUENCE = `id: sequence
 steps:
   - { id: plan, run: 'true' }
@@ -236,6 +254,11 @@ test("what a resume would do is what the processes are: adopt, take the exit sta
   await project.quiet();
   assert.equal((await planOf(project, held.runDir)).held, "adopt: its process has left an exit status, 0");
   assert.equal((await project.wf(["resume", held.runDir])).code, 0);
+  const story = JSON.parse((await project.wf(["why", held.runDir, "held", "--json"])).stdout).steps[0].story;
+  assert.deepEqual(
+    story.map(({ adopted, status }: Parsed) => [adopted, status]),
+    [[true, "succeeded"]],
+  );
   assert.deepEqual(
     Object.values(await planOf(project, held.runDir)),
     Array(3).fill("reuse: it passed on attempt 1"),
