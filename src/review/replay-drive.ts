@@ -266,7 +266,7 @@ export class ReplayDrive {
       throw otherEnd(this.#findings, {
         expected,
         actual: ends,
-        step: reason?.step,
+        step: reason?.step ?? end.reason?.step,
         key: outputs === null ? "outputs" : "on_failure",
       });
     }
@@ -279,8 +279,10 @@ export class ReplayDrive {
   /** Ends attempts as the record says; true if there was one. */
   #answer(): boolean {
     const answers = [...this.#open].flatMap(([index, record]) => (record ? [{ index, record }] : []));
-    const last = answers.filter(({ index, record }) => endsAll(nodeAt(this.state, index), record));
-    const others = answers.filter((answer) => !last.includes(answer));
+    const isLast = ({ index, record }: (typeof answers)[number]) =>
+      endsAll(nodeAt(this.state, index), record);
+    const last = answers.filter(isLast);
+    const others = last.length === 0 ? answers : answers.filter((answer) => !isLast(answer));
     const { lastSteps, end } = this.#left.stretch;
     const root = (lastSteps?.reason ?? end?.reason)?.step;
     const first = last.find(({ record }) => record.step === root) ?? last[0];

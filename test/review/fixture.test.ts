@@ -267,7 +267,7 @@ const DAMAGES: readonly (readonly [
     "a line that is no JSON",
     "progress.ndjson",
     (text) => `${text}{"event"\n`,
-    /line 9 of progress\.ndjson: it is not JSON {3}\[format\]/,
+    /line 9 of progress\.ndjson: it does not begin with its event {3}\[format\]/,
   ],
   [
     "an event nobody knows",

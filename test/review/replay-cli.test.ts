@@ -295,6 +295,28 @@ test("a run that failed and was resumed is replayed as it went, with its last st
   assert.match(changed.stdout, /^f\.yaml:4 {2}/m);
 });
 
+test("another end is named with what is responsible", async (t) => {
+  const rig = new Rig(t);
+  const text =
+    "id: g\nsteps:\n  - { id: a, needs: [], run: exit 3 }\n  - { id: b, needs: [], run: 'true' }\n";
+  rig.write("g.yaml", text);
+  await rig.wf(["run", "g.yaml", "--run-id", "r", "--keep-going"]);
+  rig.write("g.yaml", text.replace("run: exit 3 }", "run: exit 3, allow_failure: true }"));
+  const { code, stdout } = await rig.wf(["replay", "r", "--workflow", "g.yaml"]);
+  assert.equal(code, 1);
+  assert.equal(
+    stdout,
+    `.wf/runs/r: 1 difference
+
+g.yaml:3  the run ends otherwise   [end]
+    expected  failed (EXIT_STATUS of a)
+    actual    succeeded
+
+compared 2 attempts
+`,
+  );
+});
+
 test("what is no record, and what is no workflow, is a mistake of usage", async (t) => {
   const rig = new Rig(t);
   await ran(rig);

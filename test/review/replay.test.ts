@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { type Recorded, readRecorded } from "../../src/review/replay-record.ts";
 import { type Drawn, type DrawnWorkflow, lineOf, record, replayOf, yamlOf } from "./replay-rig.ts";
 
 const RUNS = { numRuns: 250 };
@@ -73,12 +74,121 @@ const any = fc.oneof(sequence, graph);
 test("a record is replayed on its own definition, whatever came of its steps and was cut off", async () => {
   await fc.assert(
     fc.asyncProperty(any, tape, async (drawn, drawnTape) => {
-      const { differences, counts } = await replayOf(record(drawn, drawnTape));
+      const recorded = record(drawn, drawnTape);
+      const { differences, counts } = await replayOf(recorded);
       assert.deepEqual(differences, []);
-      assert.ok(counts.attempts + counts.skipped + counts.passedOver > 0);
+      const entries = recorded.stretches.flatMap((stretch) => [...stretch.entries.values()].flat());
+      const skipped = entries.filter(({ kind }) => kind === "skip").length;
+      const cutOff = entries.filter(
+        (entry) => entry.kind === "attempt" && entry.record?.status === "interrupted",
+      ).length;
+      assert.deepEqual(
+        [counts.skipped, counts.passedOver, counts.attempts],
+        [skipped, cutOff, entries.length - skipped - cutOff],
+      );
     }),
     RUNS,
   );
+});
+
+const TWO = "id: drawn\nsteps:\n  - { id: a, run: echo a }\n  - { id: b, run: echo b }\n";
+
+/** A record of `TWO`: its first two events, and those given. */
+function told(...events: readonly object[]): Recorded {
+  const workflow = { id: "drawn", file: "workflow.yaml", sha256: "0", source: "project:drawn.yaml" };
+  const created = { format: "wf.run/1", workflow, inputs: {}, limits: {}, options: { durability: "power" } };
+  const lines = [{ event: "run_created", ...created }, ENGINE, ...events];
+  const script = (attempt: string, text: string) => ({ path: `steps/${attempt}/script.sh`, text });
+  return readRecorded(
+    [
+      { path: "run.json", text: "{}" },
+      { path: "progress.ndjson", text: lines.map((line) => `${JSON.stringify(line)}\n`).join("") },
+      { path: "workflow.yaml", text: TWO },
+      script("a/attempt-1", "echo a\n"),
+      script("b/attempt-1", "echo b\n"),
+      script("b/attempt-2", "echo b\n"),
+    ],
+    "recorded",
+  );
+}
+
+const ENGINE = { event: "engine_started", how: "start", version: "0" };
+const NEXT = { code: "NEXT_IN_FILE", message: "next step in the file" };
+const LAST = { code: "LAST_STEP", message: "last step in the file" };
+const started = (step: string, attempt: number) => ({
+  event: "attempt_started",
+  step,
+  attempt,
+  cause: "first",
+});
+const ended = (step: string, attempt: number, status: string) => ({
+  event: "attempt_ended",
+  record: { step, attempt, cause: "first", status, outputs: {} },
+});
+const BEGUN = [
+  started("a", 1),
+  ended("a", 1, "succeeded"),
+  { event: "transition", from: "a", to: "b", because: NEXT },
+  started("b", 1),
+];
+const FINISHED = [
+  started("b", 2),
+  ended("b", 2, "succeeded"),
+  { event: "transition", from: "b", to: "done", because: LAST },
+  { event: "run_ended", status: "succeeded", outputs: {} },
+];
+const CANCELED = { code: "CANCELED", message: "canceled on request" };
+const STOPPED = { code: "SIGNAL", message: "stopped by SIGTERM" };
+const TAKEN = {
+  event: "request_taken",
+  file: "control/cancel-1.json",
+  request: "cancel",
+  because: "canceled on request",
+};
+
+const STORIES: Readonly<Record<string, readonly object[]>> = {
+  "was stopped by a signal": [
+    ended("b", 1, "canceled"),
+    { event: "run_waiting", reason: STOPPED },
+    ENGINE,
+    ...FINISHED,
+  ],
+  "never began": [ENGINE, ended("b", 1, "not_run"), ...FINISHED],
+  "was canceled with its run, which was resumed": [
+    TAKEN,
+    ended("b", 1, "canceled"),
+    { event: "run_ended", status: "canceled", reason: CANCELED, outputs: {} },
+    ENGINE,
+    ...FINISHED,
+  ],
+};
+
+for (const [name, events] of Object.entries(STORIES)) {
+  test(`an attempt is passed over that ${name}`, async () => {
+    const { differences, counts } = await replayOf(told(...BEGUN, ...events));
+    assert.deepEqual(differences, []);
+    assert.deepEqual(counts, { attempts: 2, skipped: 0, decisions: 0, passedOver: 1 });
+  });
+}
+
+test("without a request a run is not canceled, and without a time limit it is not late", async () => {
+  const late = { code: "RUN_TIMEOUT", message: "the run took longer" };
+  for (const [reason, status] of [
+    [CANCELED, "canceled"],
+    [late, "failed"],
+  ] as const) {
+    const end = { event: "run_ended", status, reason, outputs: {} };
+    const { differences } = await replayOf(told(...BEGUN, ended("b", 1, "canceled"), end));
+    assert.deepEqual(
+      differences.map(({ message, expected }) => [message, expected]),
+      [["the record does not have attempt 1 of b", `the run ends: ${status} (${reason.code})`]],
+    );
+  }
+});
+
+test("an attempt that is open when the record ends is no difference", async () => {
+  const { differences, counts, status } = await replayOf(told(...BEGUN));
+  assert.deepEqual([differences, counts.attempts, status], [[], 2, "running"]);
 });
 
 /** Another definition; the step whose line is to be named, and the key of it; `gone`: it stands in the record only. */
