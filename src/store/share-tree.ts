@@ -1,0 +1,112 @@
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { syncDir } from "./atomic-file.ts";
+import { errnoOf, ioError } from "./io-error.ts";
+
+export interface ShareOptions {
+  /** Content and names are durable when it returns. */
+  readonly sync: boolean;
+  /** Files, by their path in the tree, that may still be written to on either side: never a hard link. */
+  readonly copied?: (path: string) => boolean;
+  readonly link?: (from: string, to: string) => void;
+  readonly clone?: (from: string, to: string) => void;
+}
+
+/** How many files came to be how, and what is of no kind that can be shared. */
+export interface Shared {
+  readonly cloned: number;
+  readonly linked: number;
+  readonly copied: number;
+  /** Sockets, pipes and devices, by their path in the tree. */
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * Makes the folder `to`, which must not exist, with what is in `from`: each file a reflink where the file system has
+ * them, else a hard link, else a copy; folders anew; symbolic links as they are. Since a hard link is the same file, this is
+ * for trees that nobody writes to any more, such as those of attempts that have ended; to change a file of either tree,
+ * replace it. Raises IO_ERROR; then a part of `to` may exist.
+ */
+export function shareTree(from: string, to: string, options: ShareOptions): Shared {
+  const count = { cloned: 0, linked: 0, copied: 0 };
+  const leftOut: string[] = [];
+  let canClone = true;
+
+  const shareFile = (source: string, target: string, path: string) => {
+    if (canClone) {
+      try {
+        (options.clone ?? clone)(source, target);
+        keepTimes(source, target);
+        count.cloned += 1;
+        return;
+      } catch {
+        canClone = false;
+      }
+    }
+    if (!options.copied?.(path)) {
+      try {
+        (options.link ?? fs.linkSync)(source, target);
+        count.linked += 1;
+        return;
+      } catch (error) {
+        // Whatever else is in the way of a link (its own limits, its rights) is in the way of that link alone.
+        if (errnoOf(error) === "EEXIST" || errnoOf(error) === "ENOENT") throw error;
+      }
+    }
+    fs.copyFileSync(source, target, fs.constants.COPYFILE_EXCL);
+    keepTimes(source, target);
+    count.copied += 1;
+  };
+
+  const shareFolder = (folder: string) => {
+    const [source, target] = [join(from, folder), join(to, folder)];
+    fs.mkdirSync(target);
+    for (const entry of fs.readdirSync(source, { withFileTypes: true })) {
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      const [file, copy] = [join(from, path), join(to, path)];
+      if (entry.isDirectory()) shareFolder(path);
+      else if (entry.isSymbolicLink()) fs.symlinkSync(fs.readlinkSync(file), copy);
+      else if (entry.isFile()) {
+        shareFile(file, copy, path);
+        if (options.sync) syncFile(copy);
+      } else leftOut.push(path);
+    }
+    if (options.sync) syncDir(target);
+    // Last, since a folder may forbid to write into it.
+    fs.chmodSync(target, fs.statSync(source).mode & 0o7777);
+    keepTimes(source, target);
+  };
+
+  try {
+    shareFolder("");
+    return { ...count, leftOut };
+  } catch (error) {
+    throw ioError(error, `share ${from} as ${to}`);
+  }
+}
+
+function clone(from: string, to: string): void {
+  fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL | fs.constants.COPYFILE_FICLONE_FORCE);
+}
+
+/** Programs such as make compare them. */
+function keepTimes(from: string, to: string): void {
+  const { atime, mtime } = fs.statSync(from);
+  fs.utimesSync(to, atime, mtime);
+}
+
+function syncFile(path: string): void {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, "r");
+  } catch (error) {
+    // A link to a file that may not be read, which is no part of any record.
+    if (errnoOf(error) === "EACCES") return;
+    throw error;
+  }
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
