@@ -25,6 +25,8 @@ export async function gitState(project: string): Promise<{ commit: string; dirty
 /** Not by `promisify`: it knows `execFile` by a mark that the one in the bundle, loaded at its first call, lacks. */
 function output(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile("git", args, { timeout: GIT_TIMEOUT_MS }, (error, stdout) => (error ? reject(error) : resolve(stdout)));
+    execFile("git", args, { timeout: GIT_TIMEOUT_MS }, (error, stdout) =>
+      error ? reject(error) : resolve(stdout),
+    );
   });
 }
