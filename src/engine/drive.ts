@@ -5,11 +5,12 @@ import { evaluate } from "../core/expression.ts";
 import { SETTLED_AFTER_MS } from "../core/limits.ts";
 import { WfError } from "../core/problem.ts";
 import { nodeAt, nodeOf, type RunState, type StepNode } from "../core/state.ts";
-import { createLauncher, type Launcher } from "../process/launcher.ts";
+import type { Executor, JobEnd } from "../process/executor.ts";
+import { createLocal } from "../process/local.ts";
 import { runEnvironment } from "../steps/environment.ts";
 import { expressionScope } from "../steps/scope.ts";
 import type { DriveOptions } from "./api.ts";
-import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
+import type { LiveAttempt } from "./attempts.ts";
 import { collect, type Harvest } from "./collect.ts";
 import { takeRequests, watchControl } from "./control.ts";
 import { Inbox } from "./inbox.ts";
@@ -21,7 +22,7 @@ import { settleOpenAttempts } from "./settle.ts";
 import { listenToSignals } from "./signals.ts";
 
 type Message =
-  | { readonly about: "ended"; readonly live: LiveAttempt; readonly end: AttemptEnd }
+  | { readonly about: "ended"; readonly live: LiveAttempt; readonly end: JobEnd }
   | {
       readonly about: "collected";
       readonly live: LiveAttempt;
@@ -34,9 +35,6 @@ type Message =
 export interface Driven {
   readonly signal: "SIGINT" | "SIGTERM" | null;
 }
-
-/** Idle wrappers that are kept ready, at most: the fork of the next overlaps with what runs. */
-const MAX_READY = 8;
 
 /**
  * Drives a run until it has ended or waits: the one loop behind `start`, `resume` and `executeNext`. Each turn takes
@@ -58,7 +56,7 @@ class Loop {
   readonly #session: Session;
   readonly #options: DriveOptions & { readonly attempts?: number };
   readonly #inbox = new Inbox<Message>();
-  readonly #launcher: Launcher;
+  readonly #executor: Executor;
   readonly #performer: Performer;
   readonly #maxParallel: number;
   readonly #until: Situation["until"];
@@ -75,17 +73,17 @@ class Loop {
     this.#until = options.until === undefined ? undefined : untilOf(state, options.until);
     const parent = options.env ?? process.env;
     const environment = runEnvironment(state, places, parent);
-    this.#launcher = createLauncher({
+    this.#executor = createLocal({
       env: environment,
-      capacity: this.#maxParallel + Math.min(this.#maxParallel, MAX_READY),
-      onReady: () => this.#inbox.poke(),
-      onEnd: (launched, end) => this.#performer.launchedEnded(launched, end),
+      maxJobs: this.#maxParallel,
+      onRoom: () => this.#inbox.poke(),
+      onEnd: (job, end) => this.#performer.jobEnded(job, end),
       onBroken: (why) =>
         this.#fail(new WfError({ code: "IO_ERROR", message: `no process can be started: ${why}` })),
     });
     this.#performer = new Performer({
       session,
-      launcher: this.#launcher,
+      executor: this.#executor,
       environment,
       outerCookie: parent.WF_ATTEMPT_ID,
       onEnd: (live, end) => this.#inbox.post({ about: "ended", live, end }),
@@ -94,7 +92,7 @@ class Loop {
 
   async run(): Promise<Driven> {
     const session = this.#session;
-    this.#readyWrappers();
+    this.#readyPlaces();
     this.#closers.push(listenToSignals({ stop: (signal, again) => this.#onSignal(signal, again) }));
     const control = watchControl(session.places.runDir, () => this.#inbox.post({ about: "control" }));
     const settled = setTimeout(() => {
@@ -105,7 +103,8 @@ class Loop {
     }, SETTLED_AFTER_MS);
     this.#closers.push(control.close, () => clearTimeout(settled));
 
-    await settleOpenAttempts(session, this.#performer, (live, end) => this.#onProcessEnd(live, end));
+    const parts = { session, executor: this.#executor, performer: this.#performer };
+    await settleOpenAttempts(parts, (live, end) => this.#onProcessEnd(live, end));
     takeRequests(session);
     for (;;) {
       for (const message of this.#inbox.take()) this.#handle(message);
@@ -114,15 +113,14 @@ class Loop {
       if (session.state.status !== "running") return { signal: this.#signal };
       const due = session.snapshotDueIn();
       if (due === 0) session.writeSnapshot();
-      this.#readyWrappers();
+      this.#readyPlaces();
       await this.#inbox.wait(this.#pause(due));
     }
   }
 
   async close(): Promise<void> {
     for (const close of this.#closers) close();
-    this.#performer.abandon();
-    await this.#launcher.close();
+    await this.#executor.close();
   }
 
   #handle(message: Message): void {
@@ -144,7 +142,7 @@ class Loop {
     }
   }
 
-  #onProcessEnd(live: LiveAttempt, end: AttemptEnd): void {
+  #onProcessEnd(live: LiveAttempt, end: JobEnd): void {
     this.#performer.ended(live);
     const ending = judge(live, nodeAt(this.#session.state, live.index), end);
     const collected = collect(this.#session, live, ending);
@@ -173,7 +171,7 @@ class Loop {
     const { attempts } = this.#options;
     return {
       now: clock.now(),
-      slots: Math.min(this.#maxParallel - state.running.size, this.#launcher.idle),
+      slots: Math.min(this.#maxParallel - state.running.size, this.#executor.room),
       signal: this.#signal,
       ...(attempts !== undefined && { attemptsLeft: attempts - this.#performer.started }),
       ...(this.#until && { until: this.#until }),
@@ -195,16 +193,16 @@ class Loop {
     }
   }
 
-  /** Asks for as many idle wrappers as may be used before long. */
-  #readyWrappers(): void {
+  /** Says how many jobs may be started before long. */
+  #readyPlaces(): void {
     const { state } = this.#session;
     if (state.status !== "running" || this.#signal !== null || state.cancel !== null) {
-      this.#launcher.want(0);
+      this.#executor.want(0);
       return;
     }
     const open =
       state.workflow.shape === "sequence" ? 1 : state.steps.length - state.passed - state.running.size;
-    this.#launcher.want(Math.max(0, Math.min(open, this.#maxParallel, MAX_READY)));
+    this.#executor.want(Math.max(0, Math.min(open, this.#maxParallel)));
   }
 
   #pause(snapshotDue: number | null): number | null {

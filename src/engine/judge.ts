@@ -1,8 +1,8 @@
 import { formatDuration } from "../core/duration.ts";
 import type { AttemptStatus, Failure, StopReason } from "../core/event.ts";
 import type { StepNode } from "../core/state.ts";
-import type { ProcessEnd } from "../process/adopt.ts";
-import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
+import type { JobEnd } from "../process/executor.ts";
+import type { LiveAttempt } from "./attempts.ts";
 
 /** What is known of an attempt when its process is gone. */
 export interface Ending {
@@ -13,7 +13,7 @@ export interface Ending {
 }
 
 /** Judges how an attempt ended by its process alone; outputs come after. */
-export function judge(live: LiveAttempt, node: StepNode, end: AttemptEnd): Ending {
+export function judge(live: LiveAttempt, node: StepNode, end: JobEnd): Ending {
   if ("neverBegan" in end) return { status: "not_run" };
   // An earlier engine may have sent the signal, and died before it saw what came of it.
   const before = node.state.status === "running" ? node.state.stopping?.because : undefined;
@@ -32,7 +32,7 @@ export function judge(live: LiveAttempt, node: StepNode, end: AttemptEnd): Endin
     : { status: "failed", exitCode, error: exitFailure(exitCode) };
 }
 
-function judgeStopped(because: StopReason, node: StepNode, end: ProcessEnd): Ending {
+function judgeStopped(because: StopReason, node: StepNode, end: JobEnd): Ending {
   const exitCode = "exitCode" in end ? end.exitCode : undefined;
   // 128 + 9 is what a shell makes of SIGKILL; without any status the whole group was killed.
   const signal = exitCode === undefined || exitCode === 137 ? "SIGKILL" : "SIGTERM";

@@ -5,10 +5,8 @@ import type { Json } from "../core/json.ts";
 import { GRACE_MS } from "../core/limits.ts";
 import { nodeAt, type StepNode } from "../core/state.ts";
 import { renderTemplate, TemplateError } from "../core/template.ts";
-import { readExit, watch } from "../process/adopt.ts";
-import type { LaunchedProcess, Launcher } from "../process/launcher.ts";
+import type { Executor, Job, JobEnd, KnownJob, Stopping } from "../process/executor.ts";
 import { masked } from "../process/mask.ts";
-import type { Stopper } from "../process/stop.ts";
 import { isToolCall } from "../providers/running-tool.ts";
 import { prepareAgent } from "../steps/agent.ts";
 import { prepareCommand } from "../steps/command.ts";
@@ -17,7 +15,7 @@ import { type AttemptContext, PreparationError, type Prepared } from "../steps/p
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import { lastLine } from "../system/last-line.ts";
-import type { AttemptEnd, LiveAttempt } from "./attempts.ts";
+import type { LiveAttempt } from "./attempts.ts";
 import { failAtOnce } from "./fail-at-once.ts";
 import { closeGate, startGate } from "./gates.ts";
 import { makeAttempt } from "./make-attempt.ts";
@@ -26,20 +24,20 @@ import type { Session } from "./session.ts";
 
 export interface PerformerParts {
   readonly session: Session;
-  readonly launcher: Launcher;
+  readonly executor: Executor;
   readonly environment: Environment;
   /** Cookies of the runs this one is a step of. */
   readonly outerCookie: string | undefined;
-  onEnd(live: LiveAttempt, end: AttemptEnd): void;
+  onEnd(live: LiveAttempt, end: JobEnd): void;
 }
 
 /** Turns actions into effects, and effects into journal lines. */
 export class Performer {
   readonly #parts: PerformerParts;
-  readonly #bySlot = new Map<number, number>();
+  readonly #byJob = new Map<Job, LiveAttempt>();
   readonly #printed = new WeakMap<LiveAttempt, { bytes: number; since: number }>();
-  /** Attempts whose process this engine waits for, by step index. */
-  readonly live = new Map<number, LiveAttempt & { stopTree(): Stopper; unwatch(): void }>();
+  /** Attempts whose job this engine waits for, by step index. */
+  readonly live = new Map<number, LiveAttempt & { readonly job: Job }>();
   /** Attempts started by this engine. */
   started = 0;
 
@@ -95,21 +93,14 @@ export class Performer {
   }
 
   /** An attempt of an earlier engine that still runs. */
-  adopt(live: LiveAttempt): void {
-    const { session, onEnd } = this.#parts;
-    const dir = attemptDir(session.places.runDir, live.step, live.attempt);
-    const watching = watch(dir, live.identity, (end) => {
-      onEnd(live, "died" in end && readExit(dir) === null ? { neverBegan: true } : end);
-    });
-    const stopTree = () => watching.stop({ graceMs: GRACE_MS });
-    this.live.set(live.index, Object.assign(live, { stopTree, unwatch: () => watching.close() }));
+  adopt(live: LiveAttempt, known: KnownJob): void {
+    this.#wait(live, this.#parts.executor.adopt(known));
   }
 
-  /** What the launcher calls when a command of this engine has ended. */
-  launchedEnded({ slot }: LaunchedProcess, end: AttemptEnd): void {
-    const index = this.#bySlot.get(slot);
-    this.#bySlot.delete(slot);
-    const live = index === undefined ? undefined : this.live.get(index);
+  /** What the executor calls when a job has ended. */
+  jobEnded(job: Job, end: JobEnd): void {
+    const live = this.#byJob.get(job);
+    this.#byJob.delete(job);
     if (live) this.#parts.onEnd(live, end);
   }
 
@@ -147,13 +138,14 @@ export class Performer {
     for (const live of this.live.values()) live.stop?.killNow();
   }
 
-  /** Leaves the steps alone: this engine goes, they stay. */
-  abandon(): void {
-    for (const live of this.live.values()) live.unwatch();
+  #wait(live: LiveAttempt, job: Job): void {
+    const waiting = Object.assign(live, { job });
+    this.live.set(live.index, waiting);
+    this.#byJob.set(job, waiting);
   }
 
   #start(node: StepNode, cause: AttemptCause, whenError: string | undefined): void {
-    const { session, launcher, environment, outerCookie } = this.#parts;
+    const { session, executor, environment, outerCookie } = this.#parts;
     const { state, places } = session;
     const attempt = node.attempts + 1;
     const dir = attemptDir(places.runDir, node.step.id, attempt);
@@ -177,72 +169,53 @@ export class Performer {
       failAtOnce(session, node, attempt, cause, error.failure);
       return;
     }
-    const launched = launcher.take();
-    if (launched === null) return;
+    const job = executor.reserve(cookie);
+    if (job === null) return;
     makeAttempt(dir, command, node.step.workspaceMode === "attempt" ? command.cwd : null);
     this.started += 1;
-    const { pid, startTime, bootId } = launched.identity;
     session.record({
       event: "attempt_started",
       step: node.step.id,
       attempt,
       cause,
-      volatile: { process: { pid, startTime, bootId, cookie } },
+      volatile: { process: job.reference },
     });
-    this.#launch(node, attempt, launched, command, cookie);
+    this.#launch(node, attempt, job, command);
   }
 
-  #launch(
-    node: StepNode,
-    attempt: number,
-    launched: LaunchedProcess,
-    command: Prepared,
-    cookie: string,
-  ): void {
-    const { session, launcher, environment } = this.#parts;
+  #launch(node: StepNode, attempt: number, job: Job, command: Prepared): void {
+    const { session, executor, environment } = this.#parts;
     const { runDir, secrets } = session.places;
     const dir = attemptDir(runDir, node.step.id, attempt);
-    const identity = { ...launched.identity, cookie };
-    this.live.set(node.step.index, {
-      index: node.step.index,
-      step: node.step.id,
-      attempt,
-      identity,
-      adopted: false,
-      stopTree: () => launcher.stop(launched, { cookie, graceMs: GRACE_MS }),
-      unwatch: () => undefined,
-    });
-    this.#bySlot.set(launched.slot, node.step.index);
+    this.#wait({ index: node.step.index, step: node.step.id, attempt, adopted: false }, job);
     const { cwd, stdin } = command;
     const { argv, env } = secrets.none ? command : masked(command, environment, [...secrets.values.values()]);
-    launcher.prepare(launched, { attemptDir: dir, cwd, argv, env, ...(stdin !== undefined && { stdin }) });
-    session.afterCommit(() => launcher.open(launched));
+    executor.handOver(job, { attemptDir: dir, cwd, argv, env, ...(stdin !== undefined && { stdin }) });
+    session.afterCommit(() => executor.open(job));
   }
 
   #stop(index: number, because: StopReason): void {
-    if (this.#parts.session.state.waiting.has(index)) {
-      closeGate(this.#parts.session, index, because);
+    const { session, executor } = this.#parts;
+    if (session.state.waiting.has(index)) {
+      closeGate(session, index, because);
       return;
     }
     const live = this.live.get(index);
-    if (!live || live.stop) return;
-    const dir = attemptDir(this.#parts.session.places.runDir, live.step, live.attempt);
-    // It has ended by itself, and is about to say so.
-    if (typeof readExit(dir) === "number") return;
-    let stopper: Stopper | undefined;
+    if (!live || live.stop || executor.hasExited(live.job)) return;
+    let stopping: Stopping | undefined;
     let inHaste = false;
     live.stop = {
       because,
       killNow: () => {
         inHaste = true;
-        stopper?.killNow();
+        stopping?.killNow();
       },
     };
     const { step, attempt } = live;
-    this.#parts.session.record({ event: "attempt_stopping", step, attempt, because });
-    this.#parts.session.afterCommit(() => {
-      stopper = live.stopTree();
-      if (inHaste) stopper.killNow();
+    session.record({ event: "attempt_stopping", step, attempt, because });
+    session.afterCommit(() => {
+      stopping = executor.stop(live.job, { graceMs: GRACE_MS });
+      if (inHaste) stopping.killNow();
     });
   }
 

@@ -2,27 +2,9 @@ import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessIdentity } from "../core/event.ts";
 import { isAlive, ownIdentity } from "../system/identity.ts";
+import type { Found, JobEnd } from "./executor.ts";
 import { endLeftovers, type Stopper, stopTree } from "./stop.ts";
 import { WRAPPER_FILES } from "./wrapper.ts";
-
-/** What a later engine finds of an attempt that was started and has not ended. */
-export type Found =
-  | { readonly found: "exited"; readonly exitCode: number }
-  | { readonly found: "alive" }
-  | { readonly found: "never_began" }
-  /** It began, and nothing says how it ended. */
-  | { readonly found: "lost" }
-  /** Whatever `exit` says: after a power cut it need not be true. */
-  | { readonly found: "rebooted" }
-  /** Another host or pid namespace: nobody here can tell whether it still runs. */
-  | { readonly found: "foreign"; readonly exitCode: number | null };
-
-/** How a command ended, once nothing of its group is left. */
-export type ProcessEnd =
-  | { readonly exitCode: number }
-  /** Its wrapper was killed: nobody knows how far the command came. */
-  | { readonly died: true }
-  | { readonly error: string };
 
 const WATCH_MS = 50;
 
@@ -35,6 +17,12 @@ export function inspect(attemptDir: string, identity: ProcessIdentity): Found {
   if (life === "foreign") return { found: "foreign", exitCode };
   if (exitCode !== null) return { found: "exited", exitCode };
   if (life === "alive") return { found: "alive" };
+  if (life === "unknown") {
+    return {
+      found: "unanswered",
+      why: `the system does not tell whether process ${identity.pid} is still its own`,
+    };
+  }
   return mark === "began" ? { found: "lost" } : { found: "never_began" };
 }
 
@@ -65,24 +53,22 @@ export interface Watch {
 }
 
 /** Waits for a wrapper that is not our child, and then for its group; what is left in that is ended. */
-export function watch(
-  attemptDir: string,
-  identity: ProcessIdentity,
-  onEnd: (end: ProcessEnd) => void,
-): Watch {
+export function watch(attemptDir: string, identity: ProcessIdentity, onEnd: (end: JobEnd) => void): Watch {
   let closed = false;
   let stopper: Stopper | undefined;
-  const settle = async (): Promise<ProcessEnd> => {
+  const settle = async (): Promise<JobEnd> => {
     const exited = typeof readExit(attemptDir) === "number";
     await (stopper?.done ?? endLeftovers(exited ? { ...identity, cookie: "" } : identity));
     const mark = readExit(attemptDir);
-    return typeof mark === "number" ? { exitCode: mark } : { died: true };
+    if (typeof mark === "number") return { exitCode: mark };
+    return mark === "began" ? { died: true } : { neverBegan: true };
   };
-  const report = (end: ProcessEnd) => {
+  const report = (end: JobEnd) => {
     if (!closed) onEnd(end);
   };
   const look = () => {
-    if (lifeOf(identity) === "alive" && typeof readExit(attemptDir) !== "number") return;
+    const life = lifeOf(identity);
+    if ((life === "alive" || life === "unknown") && typeof readExit(attemptDir) !== "number") return;
     clearInterval(timer);
     settle().then(report, (error: Error) => report({ error: error.message }));
   };
@@ -106,11 +92,11 @@ export function watch(
   };
 }
 
-function lifeOf(identity: ProcessIdentity): "alive" | "dead" | "rebooted" | "foreign" {
+function lifeOf(identity: ProcessIdentity): "alive" | "dead" | "unknown" | "rebooted" | "foreign" {
   const self = ownIdentity();
   const sameBoot = identity.bootId !== "" && identity.bootId === self.bootId;
   const alive = isAlive(identity, self);
   if (!sameBoot) return alive === "dead" ? "rebooted" : "foreign";
   if (identity.pidNamespace !== self.pidNamespace) return "foreign";
-  return alive === "dead" ? "dead" : "alive";
+  return alive;
 }

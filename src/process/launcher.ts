@@ -1,6 +1,7 @@
 import { type Identity, ownIdentity, readProcess } from "../system/identity.ts";
-import { type ProcessEnd, readExit } from "./adopt.ts";
+import { readExit } from "./adopt.ts";
 import { type Command, renderCommand, type SplitEnvironment, splitEnvironment } from "./environment.ts";
+import type { JobEnd } from "./executor.ts";
 import type { Gate } from "./gate-source.ts";
 import { GateSupply } from "./gate-supply.ts";
 import { watchGroup } from "./group-watch.ts";
@@ -28,7 +29,7 @@ export interface LauncherOptions {
   /** A wrapper has become idle. */
   onReady(): void;
   /** Nothing of the process group is left. Not called for what was discarded. */
-  onEnd(process: LaunchedProcess, end: ProcessEnd): void;
+  onEnd(process: LaunchedProcess, end: JobEnd): void;
   /** No wrapper can be made on this system, or none any more. */
   onBroken(why: string): void;
   /** `spawn`: do without the helper. Default: a helper where there is a `bash`. */
@@ -187,7 +188,7 @@ class ProcessLauncher implements Launcher {
   #onLine(wrapper: Wrapper, line: string): void {
     const { command } = wrapper;
     const exited = /^\d+$/.test(line);
-    let end: ProcessEnd = { error: "its exit status could not be written" };
+    let end: JobEnd = { error: "its exit status could not be written" };
     if (exited) end = { exitCode: Number(line) };
     else if (line === NOT_BEGUN) end = { error: whyNotBegun(command) };
     // Unless nothing had been prepared, it did not get as far as to read all that it was sent.
@@ -196,7 +197,7 @@ class ProcessLauncher implements Launcher {
 
   #onDeath(wrapper: Wrapper): void {
     if (wrapper.state === "ended") return;
-    let end: ProcessEnd = { died: true };
+    let end: JobEnd = { died: true };
     try {
       const mark = wrapper.command === undefined ? null : readExit(wrapper.command.attemptDir);
       if (mark === null) end = { error: whyNotBegun(wrapper.command) };
@@ -216,7 +217,7 @@ class ProcessLauncher implements Launcher {
   }
 
   /** @param spent it has read all that was sent, so that its channel may serve another */
-  #settle(wrapper: Wrapper, end: ProcessEnd, spent: boolean): void {
+  #settle(wrapper: Wrapper, end: JobEnd, spent: boolean): void {
     if (wrapper.state === "ended" || this.#closed) return;
     const silent = wrapper.state === "idle" || wrapper.state === "discarded";
     if (wrapper.state === "idle") this.#idle.splice(0, Infinity, ...this.#idle.filter((w) => w !== wrapper));

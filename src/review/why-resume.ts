@@ -2,7 +2,8 @@ import { spentBudget } from "../core/budget.ts";
 import type { AttemptStatus, JournalLine } from "../core/event.ts";
 import { fold } from "../core/fold.ts";
 import { drivenMs, isFinally, isPassed, nodeAt, type RunState, type StepNode } from "../core/state.ts";
-import { type Found, inspect } from "../process/adopt.ts";
+import { inspect } from "../process/adopt.ts";
+import type { Found } from "../process/executor.ts";
 import { attemptDir } from "../store/layout.ts";
 import { type FoundRequest, listRequests } from "../store/requests.ts";
 import { names } from "./why-trace.ts";
@@ -138,6 +139,8 @@ function whyAdopted(found: Found): string | null {
   switch (found.found) {
     case "alive":
       return "its process still runs";
+    case "unanswered":
+      return `it counts as running: ${found.why}`;
     case "exited":
       return `its process has left an exit status, ${found.exitCode}`;
     case "foreign":

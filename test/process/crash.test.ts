@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import type { ProcessIdentity } from "../../src/core/event.ts";
-import { inspect, type ProcessEnd, watch } from "../../src/process/adopt.ts";
+import { inspect, watch } from "../../src/process/adopt.ts";
+import type { JobEnd } from "../../src/process/executor.ts";
 import { signalGroup } from "../../src/process/process-table.ts";
 import { isGroupEmpty, Rig, read, tempDir, until } from "./rig.ts";
 
@@ -58,7 +59,7 @@ for (const by of ["helper", "spawn"] as const) {
     await kill(dead);
     await until(() => dead.identity.helper === undefined || isGroupEmpty(dead.identity.helper));
     assert.deepEqual(inspect(dead.attemptDir, dead.identity), { found: "alive" });
-    const end = new Promise<ProcessEnd>((resolve) => watch(dead.attemptDir, dead.identity, resolve));
+    const end = new Promise<JobEnd>((resolve) => watch(dead.attemptDir, dead.identity, resolve));
     writeFileSync(join(dead.attemptDir, "..", "go"), "");
     assert.deepEqual(await end, { exitCode: 7 });
     assert.equal(read(join(dead.attemptDir, "stdout.log")), "begins\nends\n");
@@ -69,7 +70,7 @@ for (const by of ["helper", "spawn"] as const) {
     const dead = await engine(t, by, "open", "trap '' TERM; echo begins; while :; do sleep 0.01; done");
     await until(() => read(join(dead.attemptDir, "stdout.log")) === "begins\n");
     await kill(dead);
-    const end = new Promise<ProcessEnd>((resolve) => {
+    const end = new Promise<JobEnd>((resolve) => {
       void watch(dead.attemptDir, dead.identity, resolve).stop({ graceMs: 50 }).done;
     });
     assert.deepEqual(await end, { died: true });

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import type { ProcessEnd } from "../../src/process/adopt.ts";
 import type { Command } from "../../src/process/environment.ts";
+import type { JobEnd } from "../../src/process/executor.ts";
 import { createLauncher, type LaunchedProcess, type Launcher } from "../../src/process/launcher.ts";
 import { groupMembers, signalGroup } from "../../src/process/process-table.ts";
 
@@ -36,15 +36,15 @@ export function read(path: string): string | null {
 export interface Started {
   readonly process: LaunchedProcess;
   readonly dir: string;
-  readonly end: Promise<ProcessEnd>;
+  readonly end: Promise<JobEnd>;
 }
 
 /** A launcher of which the test holds the commands. */
 export class Rig {
   readonly dir: string;
   readonly launcher: Launcher;
-  readonly ended: ProcessEnd[] = [];
-  readonly #ends = new Map<LaunchedProcess, (end: ProcessEnd) => void>();
+  readonly ended: JobEnd[] = [];
+  readonly #ends = new Map<LaunchedProcess, (end: JobEnd) => void>();
   readonly #started = new Set<number>();
   #attempts = 0;
 
@@ -86,7 +86,7 @@ export class Rig {
   async start(script: string, more: Partial<Command> = {}): Promise<Started> {
     const launched = await this.take();
     const command = this.command(script, more);
-    const end = new Promise<ProcessEnd>((resolve) => this.#ends.set(launched, resolve));
+    const end = new Promise<JobEnd>((resolve) => this.#ends.set(launched, resolve));
     this.#started.add(launched.identity.pid);
     void end.then(() => this.#started.delete(launched.identity.pid));
     this.launcher.prepare(launched, command);
@@ -94,7 +94,7 @@ export class Rig {
     return { process: launched, dir: command.attemptDir, end };
   }
 
-  async run(script: string, more: Partial<Command> = {}): Promise<{ dir: string; end: ProcessEnd }> {
+  async run(script: string, more: Partial<Command> = {}): Promise<{ dir: string; end: JobEnd }> {
     const { dir, end } = await this.start(script, more);
     return { dir, end: await end };
   }
