@@ -34,9 +34,9 @@ export async function driveAndTell(
   const told = progress(teller, gateOpenedBy, driving.runDir);
   const observer: Observer = {
     ...told.observer,
-    event(line, state) {
-      told.observer.event(line, state);
-      const runDir = told.runDir();
+    event(line, state, within) {
+      told.observer.event(line, state, within);
+      const runDir = within?.runDir ?? told.runDir();
       if (!driving.wait || runDir === undefined) return;
       const opened = gateOpenedBy(line, runDir);
       const resumed = line.event === "engine_started" && line.how === "resume";

@@ -20,7 +20,7 @@ export interface OpenGate {
 export function openGates(runDir: string, { runId, steps }: RunRecord): OpenGate[] {
   return Object.entries(steps).flatMap(([step, { status, attempts: attempt }]) => {
     if (status !== "waiting") return [];
-    const gate = readGate(attemptDir(runDir, step, attempt));
+    const gate = readGate(attemptDir(runDir, { step, attempt }));
     return [{ step, attempt, gate, decided: gate && firstDecision(runDir, runId, gate) }];
   });
 }
@@ -30,7 +30,7 @@ export function gateOpenedBy(line: JournalLine, runDir: string): OpenGate | null
   // Nothing else is started without a process, unless it fails at once: then there is no such file.
   if (line.event !== "attempt_started" || line.volatile) return null;
   const { step, attempt } = line;
-  const gate = readGate(attemptDir(runDir, step, attempt));
+  const gate = readGate(attemptDir(runDir, { step, attempt }));
   return gate && { step, attempt, gate, decided: null };
 }
 
@@ -39,7 +39,7 @@ export function gatesOf(state: RunState, runDir: string): OpenGate[] {
   return state.steps.flatMap(({ step: { id: step }, state: at }) => {
     if (at.status !== "waiting") return [];
     const { attempt } = at;
-    return [{ step, attempt, gate: readGate(attemptDir(runDir, step, attempt)), decided: null }];
+    return [{ step, attempt, gate: readGate(attemptDir(runDir, { step, attempt })), decided: null }];
   });
 }
 

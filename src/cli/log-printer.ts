@@ -36,7 +36,7 @@ export class LogPrinter {
 
   add(step: string, attempt: number): void {
     for (const stream of this.#streams) {
-      const tail = new Tail(join(this.#runDir, attemptPath(step, attempt), ATTEMPT_FILES[stream]));
+      const tail = new Tail(join(this.#runDir, attemptPath({ step, attempt }), ATTEMPT_FILES[stream]));
       this.#sources.push({ step, attempt, stream, tail, decoder: new StringDecoder("utf8"), rest: "" });
     }
   }

@@ -28,6 +28,10 @@ export type Action =
       readonly cause: AttemptCause;
       readonly whenError?: string;
     }
+  /** The list of a `foreach` is to be frozen; its items come after. */
+  | { readonly do: "foreach"; readonly index: number; readonly cause: AttemptCause }
+  /** The time has come that a nested run waits for. */
+  | { readonly do: "resume"; readonly index: number }
   | { readonly do: "skip"; readonly index: number; readonly because: string }
   | { readonly do: "stop"; readonly index: number; readonly because: StopReason }
   | {

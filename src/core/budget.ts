@@ -1,5 +1,5 @@
 import type { RunReason } from "./event.ts";
-import { nodeAt, type RunState, type StepNode, type UsageTotal } from "./state.ts";
+import { nodeAt, type RunState, type StepNode, stepNode, type UsageTotal } from "./state.ts";
 
 /** A limit on what agents use that has been crossed: the run's, or that of a step that would run again. */
 export function spentBudget(state: RunState): RunReason | null {
@@ -34,7 +34,7 @@ function* agentsThatCome(state: RunState): Generator<StepNode> {
   if (state.usage.tokens === 0 && state.usage.costUsd === 0) return;
   for (const set of [state.due, state.retrying]) {
     for (const index of set) {
-      const node = nodeAt(state, index);
+      const node = stepNode(nodeAt(state, index));
       if (node.step.type === "agent_task" || node.step.type === "agent_review") yield node;
     }
   }

@@ -3,7 +3,7 @@ import { startable, startOf } from "./due.ts";
 import type { RunReason, StopReason } from "./event.ts";
 import { atCursor } from "./path.ts";
 import { retryDelay } from "./retry.ts";
-import { PAUSED, settle, whyFailed } from "./settle.ts";
+import { PAUSED, settle, whatIsAwaited, whyFailed } from "./settle.ts";
 import { drivenMs, type Ending, isPassed, nodeAt, type RunState, type StepNode } from "./state.ts";
 
 /**
@@ -31,7 +31,12 @@ function decideMain(state: RunState, situation: Situation): Action[] {
     const retry = scheduleRetry(nodeAt(state, index), now);
     if (retry !== null) actions.push(retry);
   }
-  if (actions.some(({ do: what }) => what === "schedule_retry")) return actions;
+  for (const index of state.waiting) {
+    const { state: at } = nodeAt(state, index);
+    const until = at.status === "waiting" ? (at.nested?.until ?? null) : null;
+    if (until !== null && until <= now) actions.push({ do: "resume", index });
+  }
+  if (actions.some(({ do: what }) => what === "schedule_retry" || what === "resume")) return actions;
   if (state.ending !== null) return [...actions, ...decideFinally(state, state.ending, situation)];
   const turn = atCursor(state);
   if (turn !== null) return [...actions, ...(turn.do === "end" ? endNow(state, turn) : [turn])];
@@ -60,6 +65,10 @@ function decideFinally(state: RunState, ending: Ending, situation: Situation): A
     if (status === "failed" && !isPassed(node.state)) failed ??= node;
     if (status === "succeeded" || status === "skipped" || status === "failed" || status === "canceled")
       continue;
+    if (status === "waiting") {
+      const wait = whatIsAwaited(state, situation);
+      return wait === null ? [] : [wait];
+    }
     if (status !== "pending" && status !== "retrying") return [];
     if (status === "retrying" && (node.state.notBefore ?? 0) > situation.now) return [];
     if (situation.attemptsLeft !== undefined && situation.attemptsLeft <= 0) return [PAUSED];
@@ -81,7 +90,9 @@ export function nextTime(
   };
   for (const index of state.running) {
     const { state: at, step } = nodeAt(state, index);
-    if (at.status === "running" && step.timeoutMs !== undefined) consider(at.startedAt + step.timeoutMs);
+    if (at.status === "running" && step.timeoutMs !== undefined) {
+      consider(at.startedAt + (at.pausedMs ?? 0) + step.timeoutMs);
+    }
     if (at.status === "running" && step.idleTimeoutMs !== undefined && quietSince) {
       consider(Math.max(at.startedAt, quietSince(index)) + step.idleTimeoutMs);
     }
@@ -89,6 +100,10 @@ export function nextTime(
   for (const index of state.retrying) {
     const { state: at } = nodeAt(state, index);
     if (at.status === "retrying" && at.notBefore !== null) consider(at.notBefore);
+  }
+  for (const index of state.waiting) {
+    const { state: at } = nodeAt(state, index);
+    if (at.status === "waiting" && at.nested && at.nested.until !== null) consider(at.nested.until);
   }
   const limit = state.limits.run_timeout_ms;
   if (limit !== undefined) consider(now + limit - drivenMs(state, now));
@@ -137,7 +152,7 @@ function timeouts(state: RunState, { now, quietSince }: Situation): Action[] {
     if (at.status !== "running") continue;
     const quiet =
       quietSince && step.idleTimeoutMs !== undefined ? Math.max(at.startedAt, quietSince(index)) : now;
-    if (step.timeoutMs !== undefined && now - at.startedAt >= step.timeoutMs) {
+    if (step.timeoutMs !== undefined && now - at.startedAt - (at.pausedMs ?? 0) >= step.timeoutMs) {
       late.push({ do: "stop", index, because: "TIMEOUT" });
     } else if (step.idleTimeoutMs !== undefined && now - quiet >= step.idleTimeoutMs) {
       late.push({ do: "stop", index, because: "IDLE_TIMEOUT" });
@@ -146,11 +161,11 @@ function timeouts(state: RunState, { now, quietSince }: Situation): Action[] {
   return late;
 }
 
-function scheduleRetry({ step, state: at, failures }: StepNode, now: number): Action | null {
+function scheduleRetry({ step, index, state: at, failures }: StepNode, now: number): Action | null {
   if (at.status !== "retrying" || at.notBefore !== null) return null;
   return {
     do: "schedule_retry",
-    index: step.index,
+    index,
     attempt: at.attempt,
     notBefore: Math.max(now + retryDelay(step.retry, failures), at.retryAt ?? 0),
     because:

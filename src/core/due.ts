@@ -1,34 +1,46 @@
 import type { Action, Situation } from "./action.ts";
 import { spentBudget } from "./budget.ts";
-import { isPassed, nodeAt, type RunState, type StepNode } from "./state.ts";
+import { byPlace, isPassed, keepsGoing, nodeAt, type RunState, type StepNode } from "./state.ts";
+import type { Step } from "./workflow.ts";
 
 export function startable(state: RunState, situation: Situation): Action[] {
   const { now, until, attemptsLeft = Number.POSITIVE_INFINITY } = situation;
   if (state.failed.size > 0 && !keepsGoing(state)) return [];
   if (spentBudget(state) !== null) return [];
   let slots = situation.slots;
-  let attempts = Math.min(attemptsLeft, state.limits.max_total_iterations - state.iterations);
+  let attempts = attemptsLeft;
+  let iterations = state.limits.max_total_iterations - state.iterations;
+  const pools = new Pools(state);
   const actions: Action[] = [];
-  for (const index of inFileOrder(state, now)) {
-    if (until && (!until.within.has(index) || isUntilReached(state, until.step))) continue;
+  for (const node of inFileOrder(state, now)) {
+    if (until && (!until.within.has(node.step.index) || isUntilReached(state, until.step))) continue;
     if (slots <= 0 && state.running.size > 0) break;
-    const started = startOf(nodeAt(state, index), { ...situation, slots: Math.min(slots, attempts) });
+    if (!pools.haveRoom(node.step)) continue;
+    const started = startOf(node, { ...situation, slots: Math.min(slots, attempts) });
     if (started === null) break;
     for (const action of started) {
-      if (action.do === "start" && attempts <= 0) return actions;
-      if (action.do === "start") attempts -= 1;
-      // An open gate holds no place.
-      if (action.do === "start" && nodeAt(state, index).step.type !== "approval") slots -= 1;
+      const counts = action.do === "foreach" || (action.do === "start" && !node.item);
+      if (counts && iterations <= 0) return actions;
+      if (counts) iterations -= 1;
+      if (action.do === "start") {
+        if (attempts <= 0) return actions;
+        attempts -= 1;
+        pools.take(node.step);
+        // An open gate holds no place.
+        if (node.step.type !== "approval") slots -= 1;
+      }
       actions.push(action);
     }
   }
   return actions;
 }
 
-/** Starts or skips a step that is due; null if its `when` needs nothing started and there is no place. */
+/** Starts or skips what is due; null if its `when` needs nothing started and there is no place. */
 export function startOf(node: StepNode, situation: Situation): Action[] | null {
-  const { step, state: at } = node;
-  const { index } = step;
+  const { step, index, state: at } = node;
+  if (step.foreach && !node.item && at.status === "pending") {
+    return [{ do: "foreach", index, cause: at.cause }];
+  }
   const when = at.status === "pending" && step.when ? situation.when(node) : { is: true };
   if ("is" in when && !when.is)
     return [{ do: "skip", index, because: `when is false: ${step.when?.source}` }];
@@ -37,35 +49,66 @@ export function startOf(node: StepNode, situation: Situation): Action[] | null {
   return [{ do: "start", index, cause, ...("error" in when && { whenError: when.error }) }];
 }
 
-/** What is due now: pending steps whose needs are met, and retries whose time has come. */
-export function* inFileOrder(state: RunState, now: number): Generator<number> {
-  const retries = [...state.retrying].filter((index) => {
-    const { state: at } = nodeAt(state, index);
-    return at.status === "retrying" && at.notBefore !== null && at.notBefore <= now;
-  });
-  let retry = retries.shift();
-  for (let due = state.due.next(); due >= 0 || retry !== undefined; ) {
-    if (retry !== undefined && (due < 0 || retry < due)) {
+/** What is due now: pending steps and items whose needs are met, and retries whose time has come. */
+export function* inFileOrder(state: RunState, now: number): Generator<StepNode> {
+  const retries = [...state.retrying]
+    .map((index) => nodeAt(state, index))
+    .filter(({ state: at }) => at.status === "retrying" && at.notBefore !== null && at.notBefore <= now)
+    .sort(byPlace);
+  let at = 0;
+  for (const node of dueNodes(state)) {
+    for (let retry = retries[at]; retry && byPlace(retry, node) < 0; retry = retries[at]) {
       yield retry;
-      retry = retries.shift();
-    } else {
-      yield due;
-      due = state.due.next(due + 1);
+      at += 1;
     }
+    yield node;
+  }
+  yield* retries.slice(at);
+}
+
+function* dueNodes(state: RunState): Generator<StepNode> {
+  for (const index of state.due) {
+    const node = nodeAt(state, index);
+    if (node.state.status !== "iterating" || !node.fan) yield node;
+    else for (const number of node.fan.due) yield node.fan.nodes[number] as StepNode;
   }
 }
 
 export function readyRetry(state: RunState, now: number): boolean {
-  for (const index of inFileOrder(state, now)) if (state.retrying.has(index)) return true;
+  for (const index of state.retrying) {
+    const { state: at } = nodeAt(state, index);
+    if (at.status === "retrying" && at.notBefore !== null && at.notBefore <= now) return true;
+  }
   return false;
+}
+
+/** Whether something is due that counts as an iteration; the items of a `foreach` that has started do not. */
+export function needsIteration(state: RunState, now: number): boolean {
+  for (const node of inFileOrder(state, now)) if (!node.item) return true;
+  return false;
+}
+
+/** The places in the workflow's pools, as far as they are free. */
+class Pools {
+  readonly #left: Map<string, number>;
+
+  constructor(state: RunState) {
+    this.#left = new Map(Object.entries(state.workflow.pools));
+    if (this.#left.size === 0) return;
+    for (const index of state.running) this.take(nodeAt(state, index).step);
+  }
+
+  haveRoom({ pools }: Step): boolean {
+    return Object.entries(pools).every(([name, places]) => (this.#left.get(name) ?? 0) >= places);
+  }
+
+  take({ pools }: Step): void {
+    for (const [name, places] of Object.entries(pools)) {
+      this.#left.set(name, (this.#left.get(name) ?? 0) - places);
+    }
+  }
 }
 
 export function isUntilReached(state: RunState, step: number): boolean {
   return isPassed(nodeAt(state, step).state);
-}
-
-export function keepsGoing(state: RunState): boolean {
-  return (
-    state.workflow.shape === "graph" && (state.options.keep_going ?? state.workflow.onFailure === "continue")
-  );
 }

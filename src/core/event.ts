@@ -13,7 +13,12 @@ export type Decision = "approve" | "reject";
 export type RunStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "canceled";
 
 /** An output as records hold it: a JSON value, or an artifact by its path relative to the run. */
-export type OutputValue = { readonly value: Json } | FileOutput;
+export type OutputValue = { readonly value: Json } | FileOutput | ListOutput;
+
+/** Of a `foreach`: what each item gave, in their order, null where one was skipped or failed; at least one is a file. */
+export interface ListOutput {
+  readonly list: readonly (OutputValue | null)[];
+}
 
 export interface FileOutput {
   readonly file: string;
@@ -33,6 +38,8 @@ export interface Failure {
 /** `attempt.json`, and what `attempt_ended` holds; keys in the order they are written. */
 export interface AttemptRecord {
   readonly step: string;
+  /** Of a `foreach`: which item, from 0. */
+  readonly item?: number;
   readonly attempt: number;
   readonly cause: AttemptCause;
   readonly status: AttemptStatus;
@@ -56,6 +63,7 @@ export interface RunReason {
   readonly code: string;
   readonly message: string;
   readonly step?: string;
+  readonly item?: number;
   readonly attempt?: number;
   readonly hint?: string;
 }
@@ -106,7 +114,11 @@ export type RunEvent =
         readonly file: string;
         readonly sha256: string;
         readonly source: string;
+        /** A definition that stands in a step of the file: the ids of the steps that hold it, joined by `/`. */
+        readonly step?: string;
       };
+      /** A nested run: the attempt of the outer run that it is. */
+      readonly parent?: { readonly step: string; readonly item?: number; readonly attempt: number };
       readonly inputs: JsonObject;
       readonly limits: EffectiveLimits;
       readonly options: RunOptions;
@@ -138,16 +150,47 @@ export type RunEvent =
   | {
       readonly event: "attempt_started";
       readonly step: string;
+      readonly item?: number;
       readonly attempt: number;
       readonly cause: AttemptCause;
       /** Absent if the attempt failed before a process was needed (a bad `when`, a missing value). */
       readonly volatile?: { readonly process: StartedProcess };
     }
-  | { readonly event: "attempt_adopted"; readonly step: string; readonly attempt: number }
+  | {
+      readonly event: "attempt_adopted";
+      readonly step: string;
+      readonly item?: number;
+      readonly attempt: number;
+    }
+  /** The step is done once for each of these. */
+  | {
+      readonly event: "foreach_started";
+      readonly step: string;
+      readonly cause: AttemptCause;
+      readonly items: readonly Json[];
+    }
+  /** The nested run of the attempt waits: for a person, a time, or whoever paused or stopped it. */
+  | {
+      readonly event: "attempt_waiting";
+      readonly step: string;
+      readonly item?: number;
+      readonly attempt: number;
+      readonly reason: RunReason;
+      /** When it is worth to go on. */
+      readonly volatile?: { readonly until: string };
+    }
+  /** The nested run of the attempt is gone on with. */
+  | {
+      readonly event: "attempt_resumed";
+      readonly step: string;
+      readonly item?: number;
+      readonly attempt: number;
+    }
   /** Before the signal is sent: a later engine must not take its effect for the step's own end. */
   | {
       readonly event: "attempt_stopping";
       readonly step: string;
+      readonly item?: number;
       readonly attempt: number;
       readonly because: StopReason;
     }
@@ -187,10 +230,16 @@ export type RunEvent =
       readonly to: string;
       readonly because: { readonly code: TransitionCode; readonly message: string };
     }
-  | { readonly event: "step_skipped"; readonly step: string; readonly because: string }
+  | {
+      readonly event: "step_skipped";
+      readonly step: string;
+      readonly item?: number;
+      readonly because: string;
+    }
   | {
       readonly event: "retry_scheduled";
       readonly step: string;
+      readonly item?: number;
       readonly attempt: number;
       readonly because: string;
       readonly volatile: { readonly notBefore: string };
@@ -221,7 +270,13 @@ export type RunEvent =
       readonly from: Json;
       readonly to: Json;
     }
-  | { readonly event: "security"; readonly step: string; readonly attempt: number; readonly what: string }
+  | {
+      readonly event: "security";
+      readonly step: string;
+      readonly item?: number;
+      readonly attempt: number;
+      readonly what: string;
+    }
   | {
       readonly event: "run_ended";
       readonly status: "succeeded" | "failed" | "canceled";

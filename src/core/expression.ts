@@ -19,6 +19,9 @@ export interface ExpressionScope {
   >;
   readonly workflow: Readonly<Record<string, Json>>;
   readonly env: Readonly<Record<string, string>>;
+  /** Items of a `foreach` only. */
+  readonly item?: Json;
+  readonly item_index?: number;
 }
 
 export type { ExpressionFault, ExpressionReference } from "./expression-tree.ts";
@@ -119,6 +122,8 @@ export function evaluate(expression: Expression, scope: ExpressionScope): boolea
       inputs: toCel(scope.inputs),
       workflow: toCel(scope.workflow),
       env: toCel(scope.env),
+      ...(scope.item !== undefined && { item: toCel(scope.item) }),
+      ...(scope.item_index !== undefined && { item_index: toCel(scope.item_index) }),
       steps: stepsFor(compiled.references, scope),
     });
   } catch (error) {

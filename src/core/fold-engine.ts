@@ -1,4 +1,5 @@
 import type { JournalLine } from "./event.ts";
+import { reopenItems } from "./fold-fan.ts";
 import { enter } from "./fold-step.ts";
 import { retryDelay } from "./retry.ts";
 import { setStatus } from "./run-status.ts";
@@ -59,7 +60,9 @@ function reopen(state: RunState, was: "failed" | "canceled" | "waiting"): void {
       continue;
     }
     const failed = status === "failed" && !node.state.allowed && was !== "waiting";
-    if (failed || status === "canceled") enter(state, node, "resume");
+    const isOpen = status === "canceled" || status === "iterating";
+    if (isOpen && node.fan && node.fan.size > 0) reopenItems(state, node, node.fan, was !== "waiting");
+    else if (failed || status === "canceled") enter(state, node, "resume");
   }
   state.rootCause = state.failed.next() < 0 ? null : state.rootCause;
 }
@@ -80,7 +83,7 @@ function redoFrom(state: RunState, from: string): void {
   }
   state.due.clear();
   for (const node of state.steps) {
-    if (node.state.status === "pending" && node.unmet === 0) state.due.add(node.step.index);
+    if (node.state.status === "pending" && node.unmet === 0) state.due.add(node.index);
   }
 }
 

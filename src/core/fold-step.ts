@@ -1,8 +1,11 @@
 import type { AttemptRecord, Failure, JournalLine, TransitionCode, Usage } from "./event.ts";
+import { fanEnd, forgetItems, listOutputs, putItem, reopenItems } from "./fold-fan.ts";
 import { mayRetry } from "./retry.ts";
 import {
   isFinally,
   isPassed,
+  mark,
+  markNode,
   nodeAt,
   nodeOf,
   type RunState,
@@ -16,10 +19,10 @@ export function startAttempt(
   line: JournalLine & { event: "attempt_started" },
   at: number,
 ): void {
-  const node = nodeOf(state, line.step);
+  const node = nodeOf(state, line.step, line.item);
   const { attempt, cause } = line;
   node.attempts = Math.max(node.attempts, attempt);
-  if (!isFinally(state, node.step.index)) state.iterations += 1;
+  countIteration(state, node, 1);
   if (node.step.type === "approval") {
     setState(state, node, { status: "waiting", attempt, cause, startedAt: at });
     return;
@@ -28,16 +31,44 @@ export function startAttempt(
   setState(state, node, { status: "running", attempt, cause, startedAt: at, process });
 }
 
+/** A `foreach` counts once, however many items it has. */
+function countIteration(state: RunState, node: StepNode, by: 1 | -1): void {
+  if (!node.item && !isFinally(state, node.step.index)) state.iterations += by;
+}
+
+export function waitForNested(
+  state: RunState,
+  line: JournalLine & { event: "attempt_waiting" },
+  at: number,
+): void {
+  const node = nodeOf(state, line.step, line.item);
+  if (node.state.status !== "running") throw unexpected(line, node);
+  const { attempt, cause, startedAt, pausedMs = 0 } = node.state;
+  const until = line.volatile === undefined ? null : Date.parse(line.volatile.until);
+  const nested = { reason: line.reason, since: at, until, pausedMs };
+  setState(state, node, { status: "waiting", attempt, cause, startedAt, nested });
+}
+
+export function resumeNested(
+  state: RunState,
+  line: JournalLine & { event: "attempt_resumed" },
+  at: number,
+): void {
+  const node = nodeOf(state, line.step, line.item);
+  if (node.state.status !== "waiting" || !node.state.nested) throw unexpected(line, node);
+  const { attempt, cause, startedAt, nested } = node.state;
+  const pausedMs = nested.pausedMs + Math.max(0, at - nested.since);
+  setState(state, node, { status: "running", attempt, cause, startedAt, process: null, pausedMs });
+}
+
 export function endAttempt(state: RunState, record: AttemptRecord, retryAt: number | null): void {
-  const node = nodeOf(state, record.step);
+  const node = nodeOf(state, record.step, record.item);
   const at = node.state;
   if ((at.status !== "running" && at.status !== "waiting") || at.attempt !== record.attempt) {
     throw new Error(`attempt ${record.attempt} of ${record.step} ended without having started`);
   }
   const { attempt } = record;
-  const uncount = () => {
-    if (!isFinally(state, node.step.index)) state.iterations -= 1;
-  };
+  const uncount = () => countIteration(state, node, -1);
   switch (record.status) {
     case "succeeded":
       succeed(state, node, record);
@@ -116,7 +147,7 @@ function fail(state: RunState, node: StepNode, attempt: number, failure: Failure
   node.outputs = {};
   const allowed = node.step.allowFailure;
   setState(state, node, { status: "failed", attempt, failure, allowed });
-  if (!allowed && !isFinally(state, node.step.index)) state.rootCause ??= node.step.index;
+  if (!allowed && !isFinally(state, node.step.index)) state.rootCause ??= node.index;
 }
 
 export function addUsage(state: RunState, step: string, usage: Usage | undefined): void {
@@ -147,6 +178,11 @@ export function moveTo(state: RunState, from: string, to: string, code: Transiti
 }
 
 export function enter(state: RunState, node: StepNode, cause: "resume" | "redo" | "rework"): void {
+  if (cause === "resume" && node.fan && node.fan.size > 0) {
+    reopenItems(state, node, node.fan, true);
+    return;
+  }
+  forgetItems(state, node);
   node.failures = 0;
   node.outputs = {};
   node.decision = null;
@@ -154,37 +190,59 @@ export function enter(state: RunState, node: StepNode, cause: "resume" | "redo" 
   setState(state, node, { status: "pending", cause: node.attempts === 0 ? "first" : cause });
 }
 
-/** The one place where a step changes, so that the sets always agree with the steps. */
+/** The one place where a node changes, so that the sets always agree with the nodes. */
 export function setState(state: RunState, node: StepNode, to: StepState): void {
-  const index = node.step.index;
+  if (node.item) {
+    putItem(state, node, to);
+    settleFan(state, node.item.of);
+    return;
+  }
+  const { index } = node;
   const before = isPassed(node.state);
   const after = isPassed(to);
   node.state = to;
-  mark(state.running, index, to.status === "running");
-  mark(state.waiting, index, to.status === "waiting");
-  mark(state.retrying, index, to.status === "retrying");
-  // `finally` steps are neither due nor failed: they come in their own order, after all that counts.
+  markNode(state, node);
+  // `finally` steps are not due: they come in their own order, after all that counts.
   if (isFinally(state, index)) return;
   if (before !== after) {
     state.passed += after ? 1 : -1;
     if (state.workflow.shape === "graph") meet(state, index, after ? -1 : 1);
   }
-  mark(state.failed, index, to.status === "failed" && !to.allowed);
+  if (to.status === "iterating") settleFan(state, node);
+  else markDue(state, node);
+}
+
+/** A step with `foreach` follows its items. */
+function settleFan(state: RunState, node: StepNode): void {
+  if (node.state.status !== "iterating") return;
+  const end = fanEnd(state, node);
+  if (end === null) {
+    markDue(state, node);
+    return;
+  }
+  const isKept = end.status === "succeeded" || (end.status === "failed" && end.allowed);
+  node.outputs = isKept ? listOutputs(node) : {};
+  if (Object.keys(node.outputs).length > 0) node.produced = node.outputs;
+  setState(state, node, end);
+}
+
+function markDue(state: RunState, node: StepNode): void {
+  const { index } = node;
   const reached = state.workflow.shape === "sequence" ? state.cursor === index : node.unmet === 0;
-  mark(state.due, index, to.status === "pending" && reached);
+  const open = node.state.status === "pending" || (node.state.status === "iterating" && hasDueItem(node));
+  mark(state.due, index, open && reached);
+}
+
+function hasDueItem({ fan }: StepNode): boolean {
+  return fan !== null && fan.due.size > 0;
 }
 
 function meet(state: RunState, index: number, change: 1 | -1): void {
   for (const next of state.dependents[index] ?? []) {
     const node = nodeAt(state, next);
     node.unmet += change;
-    mark(state.due, next, node.state.status === "pending" && node.unmet === 0);
+    markDue(state, node);
   }
-}
-
-function mark(set: RunState["due"], index: number, member: boolean): void {
-  if (member) set.add(index);
-  else set.delete(index);
 }
 
 export function unexpected(line: JournalLine, node: StepNode): Error {

@@ -1,6 +1,16 @@
 import type { JournalLine } from "./event.ts";
 import { closeEpoch, countPerson, startEngine } from "./fold-engine.ts";
-import { addUsage, endAttempt, moveTo, setState, startAttempt, unexpected } from "./fold-step.ts";
+import { startForeach } from "./fold-fan.ts";
+import {
+  addUsage,
+  endAttempt,
+  moveTo,
+  resumeNested,
+  setState,
+  startAttempt,
+  unexpected,
+  waitForNested,
+} from "./fold-step.ts";
 import { setStatus } from "./run-status.ts";
 import { initialState, nodeOf, type RunState } from "./state.ts";
 import type { Workflow } from "./workflow.ts";
@@ -38,6 +48,15 @@ export function fold(state: RunState, line: JournalLine): void {
     case "attempt_started":
       startAttempt(state, line, at);
       break;
+    case "foreach_started":
+      startForeach(state, line);
+      break;
+    case "attempt_waiting":
+      waitForNested(state, line, at);
+      break;
+    case "attempt_resumed":
+      resumeNested(state, line, at);
+      break;
     case "attempt_ended":
       if (line.record.decision) state.takenDecision = null;
       addUsage(state, line.record.step, line.volatile.usage);
@@ -48,13 +67,13 @@ export function fold(state: RunState, line: JournalLine): void {
       );
       break;
     case "retry_scheduled": {
-      const node = nodeOf(state, line.step);
+      const node = nodeOf(state, line.step, line.item);
       if (node.state.status !== "retrying") throw unexpected(line, node);
       setState(state, node, { ...node.state, notBefore: Date.parse(line.volatile.notBefore) });
       break;
     }
     case "step_skipped": {
-      const node = nodeOf(state, line.step);
+      const node = nodeOf(state, line.step, line.item);
       node.outputs = {};
       setState(state, node, { status: "skipped", because: line.because });
       break;
@@ -90,7 +109,7 @@ export function fold(state: RunState, line: JournalLine): void {
       closeEpoch(state, at);
       break;
     case "attempt_stopping": {
-      const node = nodeOf(state, line.step);
+      const node = nodeOf(state, line.step, line.item);
       if (node.state.status !== "running") throw unexpected(line, node);
       node.state = { ...node.state, stopping: { because: line.because, epoch: line.epoch } };
       break;

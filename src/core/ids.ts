@@ -7,6 +7,21 @@ export const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 /** Names of environment variables. */
 export const VARIABLE_PATTERN = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** One attempt; `item` counts from 0, and is there for a step with `foreach`. */
+export interface AttemptName extends PlaceName {
+  readonly attempt: number;
+}
+
+export interface PlaceName {
+  readonly step: string;
+  readonly item?: number | undefined;
+}
+
+/** A step, or one item of it, as it is called everywhere: `publish`, `publish/item-3`. */
+export function placeName({ step, item }: PlaceName): string {
+  return item === undefined ? step : `${step}/item-${item}`;
+}
+
 const MAX_LENGTH = 64;
 
 /** What is wrong with an id, as the end of a sentence; null if nothing is. */

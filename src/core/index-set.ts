@@ -1,13 +1,13 @@
 /**
- * A set of step indexes that yields its members in ascending order: a bit per step, and above it a bit per word
+ * A set of indexes, growing as needed, that yields its members in ascending order: a bit per step, and above it a bit per word
  * that is not empty, so that a graph of 100,000 steps is not scanned to find the first due one.
  */
 export class IndexSet {
-  readonly #words: Uint32Array;
-  readonly #summary: Uint32Array;
+  #words: Uint32Array;
+  #summary: Uint32Array;
   #size = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity = 0) {
     this.#words = new Uint32Array((capacity >>> 5) + 1);
     this.#summary = new Uint32Array((this.#words.length >>> 5) + 1);
   }
@@ -22,6 +22,7 @@ export class IndexSet {
 
   add(index: number): void {
     if (this.has(index)) return;
+    if (index >>> 5 >= this.#words.length) this.#grow(index);
     const word = index >>> 5;
     this.#words[word] = (this.#words[word] ?? 0) | (1 << (index & 31));
     this.#summary[word >>> 5] = (this.#summary[word >>> 5] ?? 0) | (1 << (word & 31));
@@ -35,6 +36,16 @@ export class IndexSet {
     this.#words[word] = left;
     if (left === 0) this.#summary[word >>> 5] = (this.#summary[word >>> 5] ?? 0) & ~(1 << (word & 31));
     this.#size -= 1;
+  }
+
+  /** To twice the size at least: a set that grows by one each time would be copied each time. */
+  #grow(index: number): void {
+    const words = new Uint32Array(Math.max((index >>> 5) + 1, this.#words.length * 2));
+    words.set(this.#words);
+    const summary = new Uint32Array((words.length >>> 5) + 1);
+    summary.set(this.#summary);
+    this.#words = words;
+    this.#summary = summary;
   }
 
   clear(): void {

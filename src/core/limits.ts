@@ -28,3 +28,5 @@ export const MAX_AGENT_LINE_BYTES = 16 * 1024 * 1024;
 export const MAX_AGENT_STDERR_BYTES = 64 * 1024;
 /** A file larger than this can not be put into a prompt, bytes. */
 export const MAX_PROMPT_FILE_BYTES = 4 * 1024 * 1024;
+/** How many runs may be nested in one another: a workflow that runs itself without end comes to one here. */
+export const MAX_NESTING = 16;

@@ -1,6 +1,8 @@
+import { itemsOf } from "./fold-fan.ts";
+import { placeName } from "./ids.ts";
 import { successor } from "./path.ts";
 import type { PointerEntry } from "./record.ts";
-import { isPassed, nodeAt, type RunState } from "./state.ts";
+import { byPlace, isPassed, nodeAt, nodeOf, placeOf, type RunState, type StepNode } from "./state.ts";
 
 const MAX_ENTRIES = 100;
 
@@ -11,32 +13,36 @@ const MAX_ENTRIES = 100;
 export function pointerOf(state: RunState): PointerEntry[] {
   if (state.status === "succeeded") return [];
   const active: PointerEntry[] = [];
-  const add = (index: number, as: PointerEntry["state"]) => {
-    const { step, attempts } = nodeAt(state, index);
-    active.push({ step: step.id, attempt: as === "due" ? attempts + 1 : attempts, state: as });
+  const add = (node: StepNode, as: PointerEntry["state"]) => {
+    const attempt = as === "due" ? node.attempts + 1 : node.attempts;
+    active.push({ ...placeOf(node), attempt, state: as });
   };
   if (state.status === "failed" || state.status === "canceled" || state.status === "waiting") {
-    for (const index of resumable(state)) {
-      add(index, state.waiting.has(index) ? "waiting" : state.retrying.has(index) ? "retrying" : "due");
+    for (const node of resumable(state)) {
+      const { status } = node.state;
+      add(node, status === "waiting" || status === "retrying" ? status : "due");
       if (active.length === MAX_ENTRIES) break;
     }
     // All that is left is what comes at every end.
     const last = state.workflow.mainSteps;
-    if (active.length === 0 && last < state.steps.length) add(last, "due");
+    if (active.length === 0 && last < state.steps.length) add(nodeAt(state, last), "due");
     return active;
   }
-  const busy = state.running.size + state.retrying.size + state.waiting.size;
-  for (const node of state.steps) {
-    if (active.length === busy || active.length === MAX_ENTRIES) break;
-    const { index } = node.step;
-    if (state.running.has(index)) add(index, "running");
-    else if (state.waiting.has(index)) add(index, "waiting");
-    else if (state.retrying.has(index)) add(index, "retrying");
+  const busy = [...state.running, ...state.retrying, ...state.waiting].map((index) => nodeAt(state, index));
+  for (const node of busy.sort(byPlace).slice(0, MAX_ENTRIES)) {
+    const { status } = node.state;
+    if (status === "running" || status === "waiting" || status === "retrying") add(node, status);
   }
   const first = state.ending ? nextFinally(state) : state.due.next();
   const next = first >= 0 ? first : afterCursor(state);
-  if (active.length === 0 && next !== null) add(next, "due");
+  if (active.length === 0 && next !== null) add(firstDue(nodeAt(state, next)), "due");
   return active;
+}
+
+/** Of a step with `foreach`: the item. */
+function firstDue(node: StepNode): StepNode {
+  const number = node.state.status === "iterating" && node.fan ? node.fan.due.next() : -1;
+  return node.fan?.nodes[number] ?? node;
 }
 
 /** The `finally` step that comes next, or -1. */
@@ -54,15 +60,20 @@ function afterCursor(state: RunState): number | null {
 }
 
 /** What `resume` would start first: canceled, failed, due and retrying steps, in file order. */
-function* resumable(state: RunState): Generator<number> {
+function* resumable(state: RunState): Generator<StepNode> {
   const waiting = state.status === "waiting";
+  const isOpen = ({ index, state: at }: StepNode) =>
+    (state.failed.has(index) && !waiting) ||
+    at.status === "canceled" ||
+    at.status === "retrying" ||
+    at.status === "waiting";
   for (const node of state.steps) {
-    const { index } = node.step;
-    const failed = state.failed.has(index) && !waiting;
-    const open = state.due.has(index) || state.retrying.has(index) || state.waiting.has(index);
-    if (failed || node.state.status === "canceled" || open) yield index;
+    const frozen = node.fan !== null && node.fan.size > 0 && !isPassed(node.state) ? node.fan : null;
+    if (frozen && node.state.status !== "pending") {
+      for (const item of itemsOf(frozen)) if (isOpen(item) || item.state.status === "pending") yield item;
+    } else if (isOpen(node) || state.due.has(node.index)) yield node;
   }
-  if (state.cursor === "fail" && state.cameFrom !== null) yield state.cameFrom;
+  if (state.cursor === "fail" && state.cameFrom !== null) yield nodeAt(state, state.cameFrom);
 }
 
 /** The next expected action, in one sentence without anything volatile in it. */
@@ -75,19 +86,29 @@ export function describeNext(state: RunState): string {
     case "failed":
     case "canceled":
     case "waiting":
-      if (first?.state === "waiting") return `wf approve or wf reject decides ${first.step}${more}`;
+      if (first?.state === "waiting") return whoDecides(state, first, more);
       return first
-        ? `wf resume starts attempt ${first.attempt} of ${first.step}${more}`
+        ? `wf resume starts attempt ${first.attempt} of ${placeName(first)}${more}`
         : "wf resume goes on";
     case "queued":
     case "running":
       if (!first) return "end the run";
       if (first.state === "running")
-        return `wait for attempt ${first.attempt} of ${first.step} to end${more}`;
-      if (first.state === "waiting") return `wf approve or wf reject decides ${first.step}${more}`;
-      if (first.state === "retrying") return `retry ${first.step} after attempt ${first.attempt}${more}`;
-      return `start attempt ${first.attempt} of ${first.step}${more}`;
+        return `wait for attempt ${first.attempt} of ${placeName(first)} to end${more}`;
+      if (first.state === "waiting") return whoDecides(state, first, more);
+      if (first.state === "retrying")
+        return `retry ${placeName(first)} after attempt ${first.attempt}${more}`;
+      return `start attempt ${first.attempt} of ${placeName(first)}${more}`;
     default:
       return state.status satisfies never;
   }
+}
+
+/** A person, or the nested run. */
+function whoDecides(state: RunState, first: PointerEntry, more: string): string {
+  const { state: at } = nodeOf(state, first.step, first.item);
+  const nested = at.status === "waiting" ? at.nested : undefined;
+  const name = placeName(first);
+  if (nested && nested.reason.code !== "APPROVAL") return `wf resume goes on with ${name}${more}`;
+  return `wf approve or wf reject decides ${nested ? `in ${name}` : name}${more}`;
 }

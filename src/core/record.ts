@@ -1,4 +1,5 @@
 import type { Decision, OutputValue, RunOptions, RunReason, RunStatus } from "./event.ts";
+import { itemsOf } from "./fold-fan.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { describeNext, pointerOf } from "./pointer.ts";
 import { isPassed, type RunState, type StepNode, type UsageTotal } from "./state.ts";
@@ -21,6 +22,8 @@ export interface StepRecord {
   readonly error?: { readonly code: string; readonly message: string };
   /** Failed, and the run went on: `allow_failure`. */
   readonly allowed?: true;
+  /** Steps with `foreach`: how many items there are, and what has become of them. */
+  readonly items?: { readonly total: number } & Readonly<Partial<Record<StepStatus, number>>>;
   /** Skipped: why. */
   readonly because?: string;
   /** Gates: the newest decision. */
@@ -30,6 +33,7 @@ export interface StepRecord {
 
 export interface PointerEntry {
   readonly step: string;
+  readonly item?: number;
   readonly attempt: number;
   readonly state: "running" | "retrying" | "waiting" | "due";
 }
@@ -43,6 +47,7 @@ export interface RunRecord {
     readonly file: string;
     readonly sha256: string;
     readonly source: string;
+    readonly step?: string;
   };
   readonly status: RunStatus;
   readonly reason: RunReason | null;
@@ -106,17 +111,51 @@ function hasUsage({ tokens, costUsd, unknown, unknownCost }: UsageTotal): boolea
   return tokens + costUsd + unknown + unknownCost > 0;
 }
 
-function stepRecord({ state, attempts, outputs, decision }: StepNode): StepRecord {
-  const { status } = state;
+function stepRecord({ state, attempts, outputs, decision, fan }: StepNode): StepRecord {
+  const items = fan && fan.size > 0 ? itemsOf(fan) : null;
+  const status = state.status === "iterating" ? statusOfItems(items ?? []) : state.status;
   return {
     status,
-    attempts,
-    ...((status === "failed" || status === "retrying") && {
+    attempts: (items ?? []).reduce((sum, item) => sum + item.attempts, attempts),
+    ...(items && { items: countItems(items) }),
+    ...((state.status === "failed" || state.status === "retrying") && {
       error: { code: state.failure.code, message: state.failure.message },
     }),
-    ...(status === "failed" && isPassed(state) && { allowed: true as const }),
-    ...(status === "skipped" && { because: state.because }),
+    ...(state.status === "failed" && isPassed(state) && { allowed: true as const }),
+    ...(state.status === "skipped" && { because: state.because }),
     ...(decision !== null && { decision }),
     ...(Object.keys(outputs).length > 0 && { outputs }),
   };
 }
+
+/** What the first of the items does that does something. */
+function statusOfItems(items: readonly StepNode[]): StepStatus {
+  const ACTIVE = ["running", "waiting", "retrying"] as const;
+  return ACTIVE.find((status) => items.some(({ state }) => state.status === status)) ?? "pending";
+}
+
+/** In the order of a step's life, and only what there is. */
+function countItems(items: readonly StepNode[]): NonNullable<StepRecord["items"]> {
+  const counts = new Map<string, number>();
+  for (const { state } of items) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
+  return {
+    total: items.length,
+    ...Object.fromEntries(
+      STATUSES.flatMap((status) => {
+        const count = counts.get(status);
+        return count === undefined ? [] : [[status, count]];
+      }),
+    ),
+  };
+}
+
+const STATUSES: readonly StepStatus[] = [
+  "pending",
+  "running",
+  "waiting",
+  "retrying",
+  "succeeded",
+  "failed",
+  "skipped",
+  "canceled",
+];

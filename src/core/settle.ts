@@ -1,8 +1,9 @@
 import type { Action, Situation } from "./action.ts";
 import { spentBudget } from "./budget.ts";
-import { isUntilReached, keepsGoing, readyRetry } from "./due.ts";
+import { isUntilReached, needsIteration } from "./due.ts";
 import type { RunReason } from "./event.ts";
-import { nodeAt, type RunState, type StepNode } from "./state.ts";
+import { placeName } from "./ids.ts";
+import { byPlace, keepsGoing, nodeAt, placeOf, type RunState, type StepNode } from "./state.ts";
 
 /** Nothing runs and nothing was started: why, and what that makes of the run. */
 export function settle(state: RunState, situation: Situation): Action[] {
@@ -20,7 +21,7 @@ export function settle(state: RunState, situation: Situation): Action[] {
     const budget = state.due.size + state.retrying.size > 0 ? spentBudget(state) : null;
     if (budget !== null) return [{ do: "wait", reason: budget }];
     const limit = state.limits.max_total_iterations;
-    if (state.iterations >= limit && (state.due.size > 0 || readyRetry(state, now))) {
+    if (state.iterations >= limit && needsIteration(state, now)) {
       const reason: RunReason = {
         code: "ITERATION_LIMIT",
         message: `${limit} attempts have been started, and max_total_iterations allows no more`,
@@ -31,7 +32,7 @@ export function settle(state: RunState, situation: Situation): Action[] {
     // All that is missing is a process to run it.
     if (!nothingDue(state, until)) return [];
     const wait = whatIsAwaited(state, situation);
-    if (wait !== null) return situation.stay ? [] : [wait];
+    if (wait !== null) return situation.stay && isStayedFor(wait.reason) ? [] : [wait];
     if (state.retrying.size > 0) return [];
   }
   if (state.rootCause !== null && (givesUp || nothingDue(state, until))) {
@@ -46,30 +47,50 @@ export const PAUSED: Action = {
   reason: { code: "PAUSED", message: "paused after one attempt", hint: "wf next or wf resume goes on" },
 };
 
-/** A person, or a time that a client named: nothing the engine has to stay for. */
-function whatIsAwaited(state: RunState, { now }: Situation): Action | null {
+/** A person and a limit's end come by themselves; of nested runs, a pause or a spent limit do not. */
+function isStayedFor({ code }: RunReason): boolean {
+  return code === "APPROVAL" || code === "RATE_LIMIT";
+}
+
+/** A person, a time that a client named, or what a nested run waits for: nothing the engine has to stay for. */
+export function whatIsAwaited(
+  state: RunState,
+  { now }: Situation,
+): (Action & { readonly do: "wait" }) | null {
   const parked = [...state.retrying].map((index) => nodeAt(state, index));
   const times = parked.map(({ state: at }) =>
     at.status === "retrying" && at.retryAt !== null ? Math.max(at.retryAt, at.notBefore ?? 0) : 0,
   );
   if (times.some((time) => time <= now)) return null;
-  const gate = state.waiting.next();
-  if (gate >= 0) {
-    const { step, attempts } = nodeAt(state, gate);
-    const message = `${step.id} waits for a decision`;
-    const hint = "wf approve or wf reject decides";
-    return { do: "wait", reason: { code: "APPROVAL", message, step: step.id, attempt: attempts, hint } };
+  const waiting = [...state.waiting].map((index) => nodeAt(state, index)).sort(byPlace);
+  for (const node of waiting) {
+    const until = untilOf(node);
+    if (until === null) return { do: "wait", reason: whyWaiting(node) };
+    times.push(until);
   }
-  const [first] = parked;
+  const [first] = parked.length > 0 ? parked : waiting;
   if (!first) return null;
-  const reason: RunReason = {
-    code: "RATE_LIMIT",
-    message: `${first.step.id} has to wait until its client's limit ends`,
-    step: first.step.id,
-    attempt: first.attempts,
-    hint: "wf resume --due goes on when it is time",
-  };
-  return { do: "wait", reason, until: Math.min(...times) };
+  return { do: "wait", reason: whyWaiting(first), until: Math.min(...times) };
+}
+
+function untilOf({ state: at }: StepNode): number | null {
+  return at.status === "waiting" ? (at.nested?.until ?? null) : null;
+}
+
+function whyWaiting(node: StepNode): RunReason {
+  const place = placeOf(node);
+  const name = placeName(place);
+  const at = { ...place, attempt: node.attempts };
+  if (node.state.status === "waiting" && node.state.nested) {
+    const { code, message, hint } = node.state.nested.reason;
+    return { code, message: `${name}: ${message}`, ...at, ...(hint !== undefined && { hint }) };
+  }
+  if (node.state.status === "waiting") {
+    const hint = "wf approve or wf reject decides";
+    return { code: "APPROVAL", message: `${name} waits for a decision`, ...at, hint };
+  }
+  const message = `${name} has to wait until its client's limit ends`;
+  return { code: "RATE_LIMIT", message, ...at, hint: "wf resume --due goes on when it is time" };
 }
 
 function hasMore(state: RunState): boolean {
@@ -84,12 +105,14 @@ function nothingDue(state: RunState, until: Situation["until"]): boolean {
 
 /** The reason of a run that failed because of a step: the step's own, with its place. */
 export function whyFailed(node: StepNode): RunReason {
-  if (node.state.status !== "failed") throw new Error(`${node.step.id} did not fail`);
+  const place = placeOf(node);
+  const name = placeName(place);
+  if (node.state.status !== "failed") throw new Error(`${name} did not fail`);
   const { attempt, failure } = node.state;
   return {
     code: failure.code,
-    message: `${node.step.id} failed on attempt ${attempt}: ${failure.message}`,
-    step: node.step.id,
+    message: `${name} failed on attempt ${attempt}: ${failure.message}`,
+    ...place,
     attempt,
     ...(failure.hint !== undefined && { hint: failure.hint }),
   };

@@ -11,7 +11,7 @@ import type {
   StopReason,
 } from "./event.ts";
 import { IndexSet } from "./index-set.ts";
-import type { JsonObject } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 import type { Step, Workflow } from "./workflow.ts";
 
 /**
@@ -29,6 +29,10 @@ import type { Step, Workflow } from "./workflow.ts";
  *             │                          │  └──▶ retrying ─ ─ ┐ retry_scheduled sets its time
  *             │                          └──────────┴ ─ ─ ─ ─ ┘
  *             └── attempt_ended (interrupted, not_run) · transition (entered again) · engine_started (resume)
+ *
+ * A nested run that waits: running ──attempt_waiting──▶ waiting ──attempt_resumed──▶ running.
+ * With `foreach`: pending ──foreach_started──▶ iterating, and each item goes its own way as above; when none is open
+ * any more the step has succeeded, failed or been canceled as they have.
  */
 export type StepState =
   | { readonly status: "pending"; readonly cause: AttemptCause }
@@ -40,16 +44,27 @@ export type StepState =
       readonly startedAt: number;
       /** Null if it fails before a process is needed. */
       readonly process: ProcessIdentity | null;
+      /** Of a nested run: for how long it has waited, which counts for no timeout; milliseconds. */
+      readonly pausedMs?: number;
       /** Set once an engine, that of `epoch`, has begun to stop it. */
       readonly stopping?: { readonly because: StopReason; readonly epoch: number };
     }
-  /** An open gate: a person has to decide. */
+  /** An open gate: a person has to decide; or a nested run that waits. */
   | {
       readonly status: "waiting";
       readonly attempt: number;
       readonly cause: AttemptCause;
       readonly startedAt: number;
+      /** Of a nested run: why, since when, and until when if that is known; milliseconds since 1970. */
+      readonly nested?: {
+        readonly reason: RunReason;
+        readonly since: number;
+        readonly until: number | null;
+        readonly pausedMs: number;
+      };
     }
+  /** With `foreach`: what its items do stands in `fan`. */
+  | { readonly status: "iterating"; readonly cause: AttemptCause }
   | {
       readonly status: "retrying";
       readonly attempt: number;
@@ -69,8 +84,14 @@ export type StepState =
   | { readonly status: "skipped"; readonly because: string }
   | { readonly status: "canceled"; readonly attempt: number };
 
+/** A step, or one item of a step with `foreach`. */
 export interface StepNode {
   readonly step: Step;
+  /** Its place among all nodes: the step's index, or one beyond those of all steps. */
+  readonly index: number;
+  readonly item?: Item;
+  /** Steps with `foreach`, once they have started. */
+  fan: Fan | null;
   state: StepState;
   /** Highest attempt number used; numbers are never used again. */
   attempts: number;
@@ -87,6 +108,31 @@ export interface StepNode {
   usage: UsageTotal;
   /** Graphs: needs that are not met yet. */
   unmet: number;
+}
+
+export interface Item {
+  /** From 0. */
+  readonly number: number;
+  /** Changes if the step is entered again with another list. */
+  value: Json;
+  readonly of: StepNode;
+}
+
+/** The items of a step with `foreach`. */
+export interface Fan {
+  /** How many items the present list has. */
+  size: number;
+  /** By number; more than `size` if an earlier list was longer. */
+  readonly nodes: StepNode[];
+  /** Numbers of the items that may be started. */
+  readonly due: IndexSet;
+  /** Items that are neither passed nor failed for good nor canceled. */
+  open: number;
+  /** Items that run or wait. */
+  active: number;
+  /** Items that failed for good, allowed to or not. */
+  failed: number;
+  canceled: number;
 }
 
 /** What agents have used so far; `unknown` and `unknownCost` count the attempts whose client did not say. */
@@ -124,6 +170,8 @@ export type Cursor = number | "done" | "fail";
 export interface RunState {
   readonly workflow: Workflow;
   readonly steps: readonly StepNode[];
+  /** Nodes of items, in the order in which they came to be; their indexes follow those of the steps. */
+  readonly items: StepNode[];
   readonly indexOf: ReadonlyMap<string, number>;
   /** Graphs: the steps that need step i. */
   readonly dependents: readonly (readonly number[])[];
@@ -131,7 +179,12 @@ export interface RunState {
   runId: string;
   status: RunStatus;
   reason: RunReason | null;
-  source: { readonly file: string; readonly sha256: string; readonly source: string };
+  source: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly source: string;
+    readonly step?: string;
+  };
   inputs: JsonObject;
   limits: EffectiveLimits;
   options: RunOptions;
@@ -143,8 +196,9 @@ export interface RunState {
   /** Sequences: the step that led to the cursor. */
   cameFrom: number | null;
 
-  /** Pending, and everything they need is met. */
+  /** Steps that are pending, or have items that are, and everything they need is met. */
   readonly due: IndexSet;
+  /** These, and those down to `failed`, hold nodes: steps and items. */
   readonly running: IndexSet;
   readonly waiting: IndexSet;
   readonly retrying: IndexSet;
@@ -190,15 +244,7 @@ const NO_USAGE: UsageTotal = { tokens: 0, costUsd: 0, unknown: 0, unknownCost: 0
 export function initialState(workflow: Workflow): RunState {
   const steps = workflow.steps.map(
     (step): StepNode => ({
-      step,
-      state: { status: "pending", cause: "first" },
-      attempts: 0,
-      failures: 0,
-      outputs: {},
-      produced: {},
-      decision: null,
-      sentBackBy: null,
-      usage: NO_USAGE,
+      ...newNode(step, step.index),
       unmet: step.needs.length,
     }),
   );
@@ -212,6 +258,7 @@ export function initialState(workflow: Workflow): RunState {
   return {
     workflow,
     steps,
+    items: [],
     indexOf: new Map(workflow.steps.map((step) => [step.id, step.index])),
     dependents,
     runId: "",
@@ -255,17 +302,52 @@ export function initialState(workflow: Workflow): RunState {
   };
 }
 
-export function nodeOf(state: RunState, step: string): StepNode {
+export function newNode(step: Step, index: number): StepNode {
+  return {
+    step,
+    index,
+    fan: null,
+    state: { status: "pending", cause: "first" },
+    attempts: 0,
+    failures: 0,
+    outputs: {},
+    produced: {},
+    decision: null,
+    sentBackBy: null,
+    usage: NO_USAGE,
+    unmet: 0,
+  };
+}
+
+export function nodeOf(state: RunState, step: string, item?: number): StepNode {
   const index = state.indexOf.get(step);
   const node = index === undefined ? undefined : state.steps[index];
   if (!node) throw new Error(`the journal names a step that the definition does not have: ${step}`);
-  return node;
+  if (item === undefined) return node;
+  const found = node.fan?.nodes[item];
+  if (!found) throw new Error(`the journal names an item that ${step} does not have: ${item}`);
+  return found;
 }
 
 export function nodeAt(state: RunState, index: number): StepNode {
-  const node = state.steps[index];
+  const node = state.steps[index] ?? state.items[index - state.steps.length];
   if (!node) throw new Error(`no step has the index ${index}`);
   return node;
+}
+
+/** What names the node in events and records. */
+export function placeOf({ step, item }: StepNode): { step: string; item?: number } {
+  return item ? { step: step.id, item: item.number } : { step: step.id };
+}
+
+/** The node of the step itself. */
+export function stepNode(node: StepNode): StepNode {
+  return node.item?.of ?? node;
+}
+
+/** In file order, and items in theirs. */
+export function byPlace(a: StepNode, b: StepNode): number {
+  return a.step.index - b.step.index || (a.item?.number ?? -1) - (b.item?.number ?? -1);
 }
 
 /** How a step can have been passed. */
@@ -276,6 +358,26 @@ export function isPassed(state: StepState): state is PassedState {
   return (
     state.status === "succeeded" || state.status === "skipped" || (state.status === "failed" && state.allowed)
   );
+}
+
+/** A failure that is not allowed stops what does not depend on it, too, unless the workflow or a person said otherwise. */
+export function keepsGoing(state: RunState): boolean {
+  return (
+    state.workflow.shape === "graph" && (state.options.keep_going ?? state.workflow.onFailure === "continue")
+  );
+}
+
+/** Keeps the sets in agreement with a node. `finally` steps do not count as failed: they come after all that counts. */
+export function markNode(state: RunState, { index, step, state: at }: StepNode): void {
+  mark(state.running, index, at.status === "running");
+  mark(state.waiting, index, at.status === "waiting");
+  mark(state.retrying, index, at.status === "retrying");
+  mark(state.failed, index, at.status === "failed" && !at.allowed && !isFinally(state, step.index));
+}
+
+export function mark(set: IndexSet, index: number, member: boolean): void {
+  if (member) set.add(index);
+  else set.delete(index);
 }
 
 export function isFinally(state: RunState, index: number): boolean {

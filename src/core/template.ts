@@ -1,6 +1,6 @@
 import type { Json } from "./json.ts";
 import { isJsonObject } from "./json.ts";
-import type { Template, TemplatePath } from "./workflow.ts";
+import type { Template, TemplatePath, ValueTemplate } from "./workflow.ts";
 
 /** What templates see. Every value is data: it is never read for templates again. */
 export interface TemplateScope {
@@ -8,6 +8,9 @@ export interface TemplateScope {
   /** Steps that ran; in a graph ancestors only. */
   readonly steps: Readonly<Record<string, TemplateStep>>;
   readonly workflow: WorkflowNames;
+  /** Items of a `foreach` only. */
+  readonly item?: Json;
+  readonly item_index?: number;
   /** Prompts only: every output so far as `<step>_<key>`. A name that is not there is null. */
   readonly state?: Readonly<Record<string, Json>>;
 }
@@ -151,4 +154,20 @@ export function renderTemplate(template: Template, scope: TemplateScope): Json {
   return template.parts
     .map((part) => (typeof part === "string" ? part : textOf(lookup(part, scope))))
     .join("");
+}
+
+/** A value with its templates replaced; what a template gives is data, and is not looked into. */
+export function renderValue(value: ValueTemplate, scope: TemplateScope): Json {
+  if ("literal" in value) return value.literal;
+  if ("template" in value) return renderTemplate(value.template, scope);
+  if ("list" in value) return value.list.map((each) => renderValue(each, scope));
+  const entries = Object.entries(value.map).map(([key, each]) => [key, renderValue(each, scope)]);
+  return Object.fromEntries(entries) as Json;
+}
+
+/** The templates in a value. */
+export function* templatesIn(value: ValueTemplate): Generator<Template> {
+  if ("template" in value) yield value.template;
+  else if ("list" in value) for (const each of value.list) yield* templatesIn(each);
+  else if ("map" in value) for (const each of Object.values(value.map)) yield* templatesIn(each);
 }

@@ -18,6 +18,8 @@ export interface Workflow {
   readonly onFailure: "stop" | "continue";
   /** Sources of regular expressions, applied by the canonical form. */
   readonly redact: readonly string[];
+  /** How many places each named pool has; steps of this run share them. */
+  readonly pools: Readonly<Record<string, number>>;
   /** The steps in file order, then those of `finally`. */
   readonly steps: readonly Step[];
   /** How many of `steps` come before `finally`. */
@@ -52,7 +54,7 @@ export interface Budget {
   readonly maxCostUsd?: number;
 }
 
-export type Step = CommandStep | AgentStep | ApprovalStep;
+export type Step = CommandStep | AgentStep | ApprovalStep | NestedStep;
 
 export interface StepCommon {
   readonly id: string;
@@ -61,7 +63,12 @@ export interface StepCommon {
   readonly description?: string;
   /** Indexes of the steps this one needs; empty in a sequence. */
   readonly needs: readonly number[];
+  /** With `foreach`, of each item. */
   readonly when?: Expression;
+  /** The list whose items the step is done for, once each; rendered, and frozen, when the step starts. */
+  readonly foreach?: ValueTemplate;
+  /** Places that an attempt takes in the workflow's pools. */
+  readonly pools: Readonly<Record<string, number>>;
   readonly env: Readonly<Record<string, Template>>;
   readonly workspaceMode: "project" | "run_workspace" | "attempt";
   /** Relative to the workspace; never leaves it. */
@@ -95,6 +102,39 @@ export interface CommandStep extends StepCommon {
   /** Program and arguments that are given the script's path, such as `["sh", "-e"]`. */
   readonly shell: readonly string[];
   readonly script: Script;
+  /** Files of the project that the step reads. */
+  readonly inputFiles?: InputFiles;
+  /** A finished attempt may be taken over by a later run in which nothing that it depends on has changed. */
+  readonly cache: boolean;
+}
+
+/** Paths relative to the project folder, with `/`. */
+export interface InputFiles {
+  /** Globs; one that begins with `!` takes files away. One without a wildcard names a file that must be there. */
+  readonly globs: readonly string[];
+  /** Files that must not be there. */
+  readonly absent: readonly string[];
+}
+
+/** Runs another workflow as a run of its own, in `run/` of the attempt's folder. */
+export interface NestedStep extends StepCommon {
+  readonly type: "workflow";
+  readonly definition: NestedDefinition;
+  /** Values of the other workflow's inputs, by name. */
+  readonly with: Readonly<Record<string, ValueTemplate>>;
+}
+
+/** Where the definition of a nested run is, and what it says. */
+export interface NestedDefinition {
+  /** As the step names it: a file, an id, or `inline`. */
+  readonly shown: string;
+  /** The workflow file, relative to the one that names it; absent: the same file. */
+  readonly file?: string;
+  readonly id: string;
+  /** Written in a step itself: the ids of the steps that hold it, from the top of the file, joined by `/`. */
+  readonly step?: string;
+  /** Read when it is first asked for: a workflow can run itself. */
+  readonly workflow: Workflow;
 }
 
 /** A call of an agent's CLI with a rendered prompt. An `agent_review` is a gate. */
@@ -178,6 +218,13 @@ export interface Template {
   readonly source: string;
   readonly parts: readonly (string | TemplatePath)[];
 }
+
+/** A JSON value in which strings may be templates. A part without any is a literal as a whole. */
+export type ValueTemplate =
+  | { readonly literal: Json }
+  | { readonly template: Template }
+  | { readonly list: readonly ValueTemplate[] }
+  | { readonly map: Readonly<Record<string, ValueTemplate>> };
 
 export interface TemplatePath {
   /** As written between the braces, trimmed. */

@@ -14,10 +14,17 @@ export interface GivenInput {
 export interface Observer {
   /** The run exists; its folder is whole. */
   created?(run: { readonly runId: string; readonly runDir: string }): void;
-  /** A committed line of the journal, and the state it led to. */
-  event?(line: JournalLine, state: RunState): void;
+  /** A committed line of the journal, and the state it led to; of a nested run too. */
+  event?(line: JournalLine, state: RunState, within?: Within): void;
   /** Something a person should know that is not in the journal, such as a changed source file; one sentence. */
   note?(sentence: string): void;
+}
+
+/** The nested run that an event is of. */
+export interface Within {
+  /** The steps that it is in, such as `deploy` or `deploy/item-3/test`. */
+  readonly name: string;
+  readonly runDir: string;
 }
 
 export interface DriveOptions {

@@ -28,7 +28,7 @@ export function collect(session: Session, live: LiveAttempt, ending: Ending): Ha
 
 async function scrubbed(session: Session, live: LiveAttempt, ending: Ending): Promise<Harvest> {
   const { runDir, secrets } = session.places;
-  const dir = attemptDir(runDir, live.step, live.attempt);
+  const dir = attemptDir(runDir, live);
   const { removed, locked, renamed } = await scrub(dir, secrets, { sync: session.sync, leave: NOT_SCRUBBED });
   const left = await harvest(session, live, ending);
   const security = [
@@ -65,11 +65,10 @@ function harvest(session: Session, live: LiveAttempt, ending: Ending): Harvest |
     return collectAgent(session, live, ending).then((harvest) => withDecision(step, harvest));
   }
   if (ending.status !== "succeeded") return NOTHING;
-  if (!declaresOutputs(step)) return withDecision(step, collectUndeclared(runDir, step, live.attempt));
+  if (!declaresOutputs(step)) return withDecision(step, collectUndeclared(runDir, live));
   const { runId } = session.state;
-  return collectOutputs(runDir, runId, step, live.attempt, session.sync).then((found) =>
-    withDecision(step, found),
-  );
+  const place = { runDir, runId, step, at: live, sync: session.sync };
+  return collectOutputs(place).then((found) => withDecision(step, found));
 }
 
 async function collectAgent(session: Session, live: LiveAttempt, ending: Ending): Promise<Collected> {
@@ -79,7 +78,7 @@ async function collectAgent(session: Session, live: LiveAttempt, ending: Ending)
   if (step.type !== "agent_task" && step.type !== "agent_review")
     throw new Error(`${step.id} is no agent's step`);
   if (ending.status === "not_run" || ending.status === "interrupted") return NOTHING;
-  const dir = attemptDir(places.runDir, step.id, live.attempt);
+  const dir = attemptDir(places.runDir, live);
   const context = { state, places, node, step, attempt: live.attempt, dir };
   const stopped =
     ending.status === "timed_out" ? "TIMEOUT" : ending.status === "canceled" ? "CANCELED" : null;
@@ -91,7 +90,7 @@ async function collectAgent(session: Session, live: LiveAttempt, ending: Ending)
 }
 
 /** A gate ends in a decision, or has failed. */
-function withDecision(step: Step, collected: Collected): Harvest {
+export function withDecision(step: Step, collected: Collected): Harvest {
   if (!step.gate || collected.failure) return collected;
   const output = collected.outputs.decision;
   if (output === undefined && Object.keys(collected.outputs).length === 0 && step.type !== "command")

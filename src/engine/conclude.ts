@@ -1,12 +1,14 @@
-import type { DriveOptions, Observer, Outcome } from "./api.ts";
+import { placeName } from "../core/ids.ts";
+import type { Observer, Outcome } from "./api.ts";
 import { hasNewRequests } from "./control.ts";
 import { drive } from "./drive.ts";
+import type { InnerOptions } from "./drive-group.ts";
 import type { Session } from "./session.ts";
 
 /** Drives a session to its end and lets go of the run, whatever happens. */
 export async function driveAndRelease(
   session: Session,
-  options: DriveOptions & { readonly attempts?: number },
+  options: InnerOptions,
 ): Promise<Outcome & { readonly moreRequests: boolean }> {
   try {
     const { signal } = await drive(session, options);
@@ -40,12 +42,13 @@ export function rememberingAttempt(observer: Observer | undefined): {
     observer: {
       created: (run) => observer?.created?.(run),
       note: (sentence) => observer?.note?.(sentence),
-      event(line, state) {
+      event(line, state, within) {
         if (line.event === "attempt_ended") {
-          const { step, attempt, status } = line.record;
-          last = { step, attempt, status };
+          const { attempt, status } = line.record;
+          const name = placeName(line.record);
+          last = { step: within ? `${within.name}/${name}` : name, attempt, status };
         }
-        observer?.event?.(line, state);
+        observer?.event?.(line, state, within);
       },
     },
   };

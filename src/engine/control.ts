@@ -60,14 +60,14 @@ function takeDecision(session: Session, file: string, request: DecideRequest): s
   const index = state.indexOf.get(step);
   const node = index === undefined ? undefined : nodeAt(state, index);
   if (!node || index === undefined) return `there is no step ${step}`;
-  if (node.state.status !== "waiting" || node.state.attempt !== attempt) {
+  if (node.state.status !== "waiting" || node.state.nested || node.state.attempt !== attempt) {
     return `attempt ${attempt} of ${step} does not wait for a decision (any more)`;
   }
   if (request.cookie?.split(",").some((cookie) => cookie.startsWith(`${state.runId}/`))) {
     session.record({ event: "security", step, attempt, what: "a step of this run tried to decide the gate" });
     return "a step can not decide a gate of its own run";
   }
-  const gate = readGate(attemptDir(places.runDir, step, attempt));
+  const gate = readGate(attemptDir(places.runDir, { step, attempt }));
   if (gate === null) return "the gate's file is missing or can not be read";
   if (request.nonce !== gate.volatile.nonce || request.digest !== gate.digest) {
     return "it was made for another gate: nonce or digest differ from those in gate.json";
@@ -75,7 +75,7 @@ function takeDecision(session: Session, file: string, request: DecideRequest): s
   const [changed] = changedSince(places.runDir, gate);
   if (changed !== undefined) {
     const message = `what was shown has changed since: ${changed}`;
-    recordEnd(session, { index, step, attempt }, { status: "canceled", error: { code: "STALE", message } });
+    recordEnd(session, { index, attempt }, { status: "canceled", error: { code: "STALE", message } });
     return `${message}; the gate is opened again`;
   }
   const because = `${decision === "approve" ? "approved" : "rejected"}${comment === "" ? "" : `: ${comment}`}`;
@@ -95,9 +95,9 @@ function endGate(
   decided: Pick<DecideRequest, "step" | "attempt" | "decision" | "comment">,
 ): void {
   const { step, attempt, decision, comment } = decided;
-  const { index } = nodeOf(session.state, step).step;
+  const { index } = nodeOf(session.state, step);
   const outputs = { decision: { value: decision }, ...(comment !== "" && { feedback: { value: comment } }) };
-  recordEnd(session, { index, step, attempt }, { status: "succeeded" }, { outputs, security: [], decision });
+  recordEnd(session, { index, attempt }, { status: "succeeded" }, { outputs, security: [], decision });
 }
 
 /** Whether there is a request that nobody has looked at. */

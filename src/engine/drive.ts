@@ -5,16 +5,19 @@ import { evaluate } from "../core/expression.ts";
 import { SETTLED_AFTER_MS } from "../core/limits.ts";
 import { WfError } from "../core/problem.ts";
 import { nodeAt, nodeOf, type RunState, type StepNode } from "../core/state.ts";
+import type { Workflow } from "../core/workflow.ts";
 import type { Executor, JobEnd } from "../process/executor.ts";
 import { createLocal } from "../process/local.ts";
 import { runEnvironment } from "../steps/environment.ts";
 import { expressionScope } from "../steps/scope.ts";
-import type { DriveOptions } from "./api.ts";
 import type { LiveAttempt } from "./attempts.ts";
 import { collect, type Harvest } from "./collect.ts";
 import { takeRequests, watchControl } from "./control.ts";
+import { DriveGroup, type InnerOptions, type Signal } from "./drive-group.ts";
 import { Inbox } from "./inbox.ts";
 import { type Ending, judge } from "./judge.ts";
+import type { NestedEnd } from "./nested.ts";
+import { NestedRuns } from "./nested-runs.ts";
 import { Performer } from "./perform.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
@@ -29,24 +32,25 @@ type Message =
       readonly ending: Ending;
       readonly collected: Harvest;
     }
+  | { readonly about: "nested"; readonly live: LiveAttempt; readonly end: NestedEnd }
   | { readonly about: "error"; readonly error: unknown }
   | { readonly about: "control" };
 
 export interface Driven {
-  readonly signal: "SIGINT" | "SIGTERM" | null;
+  readonly signal: Signal | null;
 }
 
 /**
  * Drives a run until it has ended or waits: the one loop behind `start`, `resume` and `executeNext`. Each turn takes
  * what happened, decides, performs, and makes the turn durable before anything of it takes effect.
  */
-export async function drive(
-  session: Session,
-  options: DriveOptions & { readonly attempts?: number },
-): Promise<Driven> {
+export async function drive(session: Session, options: InnerOptions): Promise<Driven> {
   const loop = new Loop(session, options);
   try {
     return await loop.run();
+  } catch (error) {
+    loop.abandon();
+    throw error;
   } finally {
     await loop.close();
   }
@@ -54,22 +58,26 @@ export async function drive(
 
 class Loop {
   readonly #session: Session;
-  readonly #options: DriveOptions & { readonly attempts?: number };
+  readonly #options: InnerOptions;
   readonly #inbox = new Inbox<Message>();
   readonly #executor: Executor;
   readonly #performer: Performer;
+  readonly #nested: NestedRuns;
+  readonly #group: DriveGroup;
   readonly #maxParallel: number;
   readonly #until: Situation["until"];
   readonly #collecting = new Set<number>();
   readonly #closers: (() => void)[] = [];
-  #signal: "SIGINT" | "SIGTERM" | null = null;
+  #signal: Signal | null = null;
 
-  constructor(session: Session, options: DriveOptions & { readonly attempts?: number }) {
+  constructor(session: Session, options: InnerOptions) {
     this.#session = session;
     this.#options = options;
     const { state, places } = session;
     const limit = options.maxParallel ?? state.limits.max_parallel ?? availableParallelism();
-    this.#maxParallel = state.workflow.shape === "sequence" ? 1 : limit;
+    this.#maxParallel = isOneByOne(state.workflow) ? 1 : limit;
+    this.#group = options.inside?.group ?? new DriveGroup(limit, options.attempts);
+    this.#signal = this.#group.signal;
     this.#until = options.until === undefined ? undefined : untilOf(state, options.until);
     const parent = options.env ?? process.env;
     const environment = runEnvironment(state, places, parent);
@@ -81,11 +89,19 @@ class Loop {
       onBroken: (why) =>
         this.#fail(new WfError({ code: "IO_ERROR", message: `no process can be started: ${why}` })),
     });
+    const outer = { group: this.#group, environment, outerCookie: parent.WF_ATTEMPT_ID };
+    this.#nested = new NestedRuns({
+      session,
+      ...outer,
+      wait: options.wait ?? false,
+      onEnd: (live, end) => this.#inbox.post({ about: "nested", live, end }),
+      onError: (error) => this.#fail(error),
+    });
     this.#performer = new Performer({
       session,
       executor: this.#executor,
-      environment,
-      outerCookie: parent.WF_ATTEMPT_ID,
+      ...outer,
+      nested: this.#nested,
       onEnd: (live, end) => this.#inbox.post({ about: "ended", live, end }),
     });
   }
@@ -93,8 +109,18 @@ class Loop {
   async run(): Promise<Driven> {
     const session = this.#session;
     this.#readyPlaces();
-    this.#closers.push(listenToSignals({ stop: (signal, again) => this.#onSignal(signal, again) }));
-    const control = watchControl(session.places.runDir, () => this.#inbox.post({ about: "control" }));
+    const lookAtRequests = () => this.#inbox.post({ about: "control" });
+    const leave = this.#group.join({
+      poke: () => this.#inbox.poke(),
+      onSignal: (signal, again) => this.#onSignal(signal, again),
+      lookAtRequests,
+      abandon: () => this.#fail(new Error("the run around it was given up")),
+    });
+    this.#closers.push(leave);
+    if (!this.#options.inside) {
+      this.#closers.push(listenToSignals({ stop: (signal, again) => this.#group.onSignal(signal, again) }));
+    }
+    const control = watchControl(session.places.runDir, lookAtRequests);
     const settled = setTimeout(() => {
       control.hintToo().catch(() => undefined);
       const lost = () =>
@@ -103,9 +129,10 @@ class Loop {
     }, SETTLED_AFTER_MS);
     this.#closers.push(control.close, () => clearTimeout(settled));
 
-    const parts = { session, executor: this.#executor, performer: this.#performer };
+    const parts = { session, executor: this.#executor, performer: this.#performer, nested: this.#nested };
     await settleOpenAttempts(parts, (live, end) => this.#onProcessEnd(live, end));
     takeRequests(session);
+    if (session.state.cancel === null) this.#nested.resumeAll();
     for (;;) {
       for (const message of this.#inbox.take()) this.#handle(message);
       this.#decideAndPerform();
@@ -118,8 +145,14 @@ class Loop {
     }
   }
 
+  /** Something is wrong with this run or one in it: none of those that belong together goes on. */
+  abandon(): void {
+    this.#group.abandon();
+  }
+
   async close(): Promise<void> {
     for (const close of this.#closers) close();
+    await this.#nested.settled();
     await this.#executor.close();
   }
 
@@ -132,8 +165,12 @@ class Loop {
         this.#collecting.delete(message.live.index);
         recordEnd(this.#session, message.live, message.ending, message.collected);
         break;
+      case "nested":
+        this.#nested.ended(message.live, message.end);
+        break;
       case "control":
         takeRequests(this.#session);
+        this.#nested.resumeAsked();
         break;
       case "error":
         throw message.error;
@@ -168,12 +205,12 @@ class Loop {
 
   #situation(): Situation {
     const { state, clock } = this.#session;
-    const { attempts } = this.#options;
+    const { attemptsLeft, room } = this.#group;
     return {
       now: clock.now(),
-      slots: Math.min(this.#maxParallel - state.running.size, this.#executor.room),
+      slots: Math.min(this.#maxParallel - state.running.size, this.#executor.room, room),
       signal: this.#signal,
-      ...(attempts !== undefined && { attemptsLeft: attempts - this.#performer.started }),
+      ...(Number.isFinite(attemptsLeft) && { attemptsLeft }),
       ...(this.#until && { until: this.#until }),
       ...(this.#options.wait && { stay: true }),
       quietSince: (index) => this.#performer.quietSince(index),
@@ -200,9 +237,10 @@ class Loop {
       this.#executor.want(0);
       return;
     }
-    const open =
+    const steps =
       state.workflow.shape === "sequence" ? 1 : state.steps.length - state.passed - state.running.size;
-    this.#executor.want(Math.max(0, Math.min(open, this.#maxParallel)));
+    const items = state.due.size === 0 ? 0 : (nodeAt(state, state.due.next()).fan?.due.size ?? 0);
+    this.#executor.want(Math.max(0, Math.min(steps + items, this.#maxParallel)));
   }
 
   #pause(snapshotDue: number | null): number | null {
@@ -212,7 +250,7 @@ class Loop {
     return times.length === 0 ? null : Math.min(...times);
   }
 
-  #onSignal(signal: "SIGINT" | "SIGTERM", again: boolean): void {
+  #onSignal(signal: Signal, again: boolean): void {
     this.#signal ??= signal;
     if (again) this.#performer.killAll();
     this.#inbox.poke();
@@ -221,6 +259,11 @@ class Loop {
   #fail(error: unknown): void {
     this.#inbox.post({ about: "error", error });
   }
+}
+
+/** Whether never more than one attempt runs at a time. */
+function isOneByOne({ shape, steps }: Workflow): boolean {
+  return shape === "sequence" && !steps.some(({ foreach }) => foreach !== undefined);
 }
 
 function untilOf(state: RunState, step: string): Situation["until"] {

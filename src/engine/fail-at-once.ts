@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import type { AttemptCause, Failure } from "../core/event.ts";
-import type { StepNode } from "../core/state.ts";
+import { placeOf, type StepNode } from "../core/state.ts";
 import { attemptDir } from "../store/layout.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
@@ -13,10 +13,10 @@ export function failAtOnce(
   cause: AttemptCause,
   error: Failure,
 ): void {
-  const { id: step, index } = node.step;
-  const dir = attemptDir(session.places.runDir, step, attempt);
+  const place = placeOf(node);
+  const dir = attemptDir(session.places.runDir, { ...place, attempt });
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  session.record({ event: "attempt_started", step, attempt, cause });
-  recordEnd(session, { index, step, attempt }, { status: "failed", error });
+  session.record({ event: "attempt_started", ...place, attempt, cause });
+  recordEnd(session, { index: node.index, attempt }, { status: "failed", error });
 }

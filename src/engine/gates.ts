@@ -20,7 +20,7 @@ export function startGate(
   cause: AttemptCause,
 ): void {
   const { state, places } = session;
-  const dir = attemptDir(places.runDir, step.id, attempt);
+  const dir = attemptDir(places.runDir, { step: step.id, attempt });
   try {
     const gate = prepareGate({ state, places, node, step, attempt, dir });
     rmSync(dir, { recursive: true, force: true });
@@ -38,7 +38,7 @@ export function reopenGates({ state, places, sync }: Session): void {
   for (const index of state.waiting) {
     const node = nodeAt(state, index);
     const { step, attempts: attempt } = node;
-    const dir = attemptDir(places.runDir, step.id, attempt);
+    const dir = attemptDir(places.runDir, { step: step.id, attempt });
     if (step.type !== "approval") continue;
     mkdirSync(dir, { recursive: true });
     removeTemps(dir);
@@ -49,8 +49,8 @@ export function reopenGates({ state, places, sync }: Session): void {
 
 /** Nobody has to decide it any more. */
 export function closeGate(session: Session, index: number, because: StopReason): void {
-  const { step, attempts: attempt } = nodeAt(session.state, index);
+  const { attempts: attempt } = nodeAt(session.state, index);
   const message = because === "CANCELED" ? WHY_STOPPED.CANCELED : WHY_STOPPED.RUN_ENDED;
   const error = { code: "CANCELED", message };
-  recordEnd(session, { index, step: step.id, attempt }, { status: "canceled", error });
+  recordEnd(session, { index, attempt }, { status: "canceled", error });
 }

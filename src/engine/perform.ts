@@ -3,7 +3,7 @@ import type { Action } from "../core/action.ts";
 import type { AttemptCause, StopReason } from "../core/event.ts";
 import type { Json } from "../core/json.ts";
 import { GRACE_MS } from "../core/limits.ts";
-import { nodeAt, type StepNode } from "../core/state.ts";
+import { nodeAt, placeOf, type StepNode } from "../core/state.ts";
 import { renderTemplate, TemplateError } from "../core/template.ts";
 import type { Executor, Job, JobEnd, KnownJob, Stopping } from "../process/executor.ts";
 import { masked } from "../process/mask.ts";
@@ -16,9 +16,12 @@ import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import { lastLine } from "../system/last-line.ts";
 import type { LiveAttempt } from "./attempts.ts";
+import type { DriveGroup } from "./drive-group.ts";
 import { failAtOnce } from "./fail-at-once.ts";
+import { startForeach } from "./foreach.ts";
 import { closeGate, startGate } from "./gates.ts";
 import { makeAttempt } from "./make-attempt.ts";
+import type { NestedRuns } from "./nested-runs.ts";
 import { sizeOf } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
@@ -28,6 +31,8 @@ export interface PerformerParts {
   readonly environment: Environment;
   /** Cookies of the runs this one is a step of. */
   readonly outerCookie: string | undefined;
+  readonly group: DriveGroup;
+  readonly nested: NestedRuns;
   onEnd(live: LiveAttempt, end: JobEnd): void;
 }
 
@@ -36,10 +41,8 @@ export class Performer {
   readonly #parts: PerformerParts;
   readonly #byJob = new Map<Job, LiveAttempt>();
   readonly #printed = new WeakMap<LiveAttempt, { bytes: number; since: number }>();
-  /** Attempts whose job this engine waits for, by step index. */
+  /** Attempts whose job this engine waits for, by the index of the node. */
   readonly live = new Map<number, LiveAttempt & { readonly job: Job }>();
-  /** Attempts started by this engine. */
-  started = 0;
 
   constructor(parts: PerformerParts) {
     this.#parts = parts;
@@ -51,10 +54,16 @@ export class Performer {
       case "start":
         this.#start(nodeAt(session.state, action.index), action.cause, action.whenError);
         break;
+      case "foreach":
+        startForeach(session, action.index, action.cause);
+        break;
+      case "resume":
+        this.#parts.nested.resume(action.index);
+        break;
       case "skip":
         session.record({
           event: "step_skipped",
-          step: nodeAt(session.state, action.index).step.id,
+          ...placeOf(nodeAt(session.state, action.index)),
           because: action.because,
         });
         break;
@@ -64,7 +73,7 @@ export class Performer {
       case "schedule_retry":
         session.record({
           event: "retry_scheduled",
-          step: nodeAt(session.state, action.index).step.id,
+          ...placeOf(nodeAt(session.state, action.index)),
           attempt: action.attempt,
           because: action.because,
           volatile: { notBefore: new Date(action.notBefore).toISOString() },
@@ -106,7 +115,7 @@ export class Performer {
 
   /** The process of an attempt is gone; what it left is looked at next. */
   ended(live: LiveAttempt): void {
-    this.live.delete(live.index);
+    if (this.live.delete(live.index)) this.#parts.group.freeRoom();
   }
 
   /** When a running step was last seen to print something; milliseconds since 1970. */
@@ -115,7 +124,7 @@ export class Performer {
     const live = this.live.get(index);
     const now = session.clock.now();
     if (!live) return now;
-    const dir = attemptDir(session.places.runDir, live.step, live.attempt);
+    const dir = attemptDir(session.places.runDir, live);
     const printed = sizeOf(join(dir, ATTEMPT_FILES.stdout)) + sizeOf(join(dir, ATTEMPT_FILES.stderr));
     const last = this.#printed.get(live);
     if (last?.bytes === printed && !this.#runsTool(live, now - last.since)) return last.since;
@@ -128,9 +137,7 @@ export class Performer {
     const { state, places } = this.#parts.session;
     const { step } = nodeAt(state, live.index);
     if (!("agent" in step) || quietMs < (step.idleTimeoutMs ?? Number.POSITIVE_INFINITY)) return false;
-    return isToolCall(
-      lastLine(join(attemptDir(places.runDir, live.step, live.attempt), ATTEMPT_FILES.stdout)),
-    );
+    return isToolCall(lastLine(join(attemptDir(places.runDir, live), ATTEMPT_FILES.stdout)));
   }
 
   /** The second signal: what is being stopped gets no more grace. */
@@ -142,52 +149,52 @@ export class Performer {
     const waiting = Object.assign(live, { job });
     this.live.set(live.index, waiting);
     this.#byJob.set(job, waiting);
+    this.#parts.group.takeRoom();
   }
 
   #start(node: StepNode, cause: AttemptCause, whenError: string | undefined): void {
-    const { session, executor, environment, outerCookie } = this.#parts;
+    const { session, executor, environment, outerCookie, group, nested } = this.#parts;
     const { state, places } = session;
-    const attempt = node.attempts + 1;
-    const dir = attemptDir(places.runDir, node.step.id, attempt);
+    const name = { ...placeOf(node), attempt: node.attempts + 1 };
+    const { attempt } = name;
+    const dir = attemptDir(places.runDir, name);
     if (whenError !== undefined) {
-      this.started += 1;
+      group.countAttempt();
       failAtOnce(session, node, attempt, cause, { code: "WHEN_ERROR", message: `when: ${whenError}` });
       return;
     }
+    if (node.step.type === "workflow") {
+      // The attempts in it count, and not it.
+      nested.start(node, node.step, cause);
+      return;
+    }
     if (node.step.type === "approval") {
-      this.started += 1;
+      group.countAttempt();
       startGate(session, node, node.step, attempt, cause);
       return;
     }
-    const cookie = newCookie(state.runId, node.step.id, attempt, outerCookie);
+    const cookie = newCookie(state.runId, name, outerCookie);
     let command: Prepared;
     try {
       command = prepare({ state, places, node, step: node.step, attempt, dir, base: environment, cookie });
     } catch (error) {
       if (!(error instanceof PreparationError)) throw error;
-      this.started += 1;
+      group.countAttempt();
       failAtOnce(session, node, attempt, cause, error.failure);
       return;
     }
     const job = executor.reserve(cookie);
     if (job === null) return;
     makeAttempt(dir, command, node.step.workspaceMode === "attempt" ? command.cwd : null);
-    this.started += 1;
-    session.record({
-      event: "attempt_started",
-      step: node.step.id,
-      attempt,
-      cause,
-      volatile: { process: job.reference },
-    });
-    this.#launch(node, attempt, job, command);
+    group.countAttempt();
+    session.record({ event: "attempt_started", ...name, cause, volatile: { process: job.reference } });
+    this.#launch({ index: node.index, ...name, adopted: false }, dir, job, command);
   }
 
-  #launch(node: StepNode, attempt: number, job: Job, command: Prepared): void {
+  #launch(live: LiveAttempt, dir: string, job: Job, command: Prepared): void {
     const { session, executor, environment } = this.#parts;
-    const { runDir, secrets } = session.places;
-    const dir = attemptDir(runDir, node.step.id, attempt);
-    this.#wait({ index: node.step.index, step: node.step.id, attempt, adopted: false }, job);
+    const { secrets } = session.places;
+    this.#wait(live, job);
     const { cwd, stdin } = command;
     const { argv, env } = secrets.none ? command : masked(command, environment, [...secrets.values.values()]);
     executor.handOver(job, { attemptDir: dir, cwd, argv, env, ...(stdin !== undefined && { stdin }) });
@@ -195,8 +202,13 @@ export class Performer {
   }
 
   #stop(index: number, because: StopReason): void {
-    const { session, executor } = this.#parts;
-    if (session.state.waiting.has(index)) {
+    const { session, executor, nested } = this.#parts;
+    const node = nodeAt(session.state, index);
+    if (node.step.type === "workflow") {
+      nested.stop(index, because);
+      return;
+    }
+    if (node.state.status === "waiting") {
       closeGate(session, index, because);
       return;
     }
@@ -211,8 +223,8 @@ export class Performer {
         stopping?.killNow();
       },
     };
-    const { step, attempt } = live;
-    session.record({ event: "attempt_stopping", step, attempt, because });
+    const { attempt } = live;
+    session.record({ event: "attempt_stopping", ...placeOf(node), attempt, because });
     session.afterCommit(() => {
       stopping = executor.stop(live.job, { graceMs: GRACE_MS });
       if (inHaste) stopping.killNow();
@@ -255,7 +267,8 @@ function prepare(context: AttemptContext): Prepared {
     case "agent_review":
       return prepareAgent({ ...context, step });
     case "approval":
-      throw new Error("an approval has no process");
+    case "workflow":
+      throw new Error(`a step of the type ${step.type} has no process`);
     default:
       return step satisfies never;
   }

@@ -51,6 +51,8 @@ function textOf(
       return { text: step.prompt.source, variables: {} };
     case "approval":
       return { text: step.message.source, variables: {} };
+    case "workflow":
+      return { text: `workflow: ${step.definition.shown}`, variables: {} };
     default:
       return step satisfies never;
   }

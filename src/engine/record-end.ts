@@ -1,9 +1,10 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { AttemptRecord, AttemptStatus, Decision, Failure } from "../core/event.ts";
+import { placeName } from "../core/ids.ts";
 import { successor } from "../core/path.ts";
 import { mayRetry } from "../core/retry.ts";
-import { isFinally, nodeAt, type RunState, type StepNode } from "../core/state.ts";
+import { isFinally, nodeAt, placeOf, type RunState, type StepNode } from "../core/state.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import { type Harvest, NOTHING } from "./collect.ts";
@@ -13,20 +14,20 @@ import type { Session } from "./session.ts";
 /** Records the end of an attempt with all that is known of it. */
 export function recordEnd(
   session: Session,
-  live: { readonly index: number; readonly step: string; readonly attempt: number },
+  { index, attempt }: { readonly index: number; readonly attempt: number },
   ending: Ending,
   collected: Harvest = NOTHING,
 ): void {
   const { state } = session;
   const { secrets } = session.places;
-  const node = nodeAt(state, live.index);
+  const node = nodeAt(state, index);
+  const name = { ...placeOf(node), attempt };
   const at = node.state;
-  if (at.status !== "running" && at.status !== "waiting") throw new Error(`${live.step} is not open`);
+  if (at.status !== "running" && at.status !== "waiting") throw new Error(`${placeName(name)} is not open`);
   for (const what of collected.security) {
     session.record({
       event: "security",
-      step: live.step,
-      attempt: live.attempt,
+      ...name,
       what: secrets.maskText(what),
     });
   }
@@ -35,14 +36,13 @@ export function recordEnd(
   // What a step left has been scrubbed; nothing that is said about it may be the one thing that was not.
   const error = failure && secrets.maskFailure(failure);
   const decision = status === "succeeded" ? collected.decision : undefined;
-  const parked = status === "failed" && collected.retryAt !== undefined;
+  const parked = status === "failed" && collected.retryAt !== undefined && !node.item;
   const next =
     parked && state.workflow.shape === "sequence"
-      ? { to: live.step, because: "when its client's limit ends" }
+      ? { to: name.step, because: "when its client's limit ends" }
       : whereTo(state, node, status, error, decision ?? null);
   const record: AttemptRecord = {
-    step: live.step,
-    attempt: live.attempt,
+    ...name,
     cause: at.cause,
     status,
     ...(ending.exitCode !== undefined && { exitCode: ending.exitCode }),
@@ -52,7 +52,7 @@ export function recordEnd(
     ...(decision && { decision }),
     ...(next && { next }),
   };
-  const dir = attemptDir(session.places.runDir, live.step, live.attempt);
+  const dir = attemptDir(session.places.runDir, name);
   session.record({
     event: "attempt_ended",
     record,
@@ -89,7 +89,7 @@ function whereTo(
   error: Failure | undefined,
   decision: Decision | null,
 ): AttemptRecord["next"] {
-  if (state.workflow.shape !== "sequence" || isFinally(state, node.step.index)) return undefined;
+  if (state.workflow.shape !== "sequence" || node.item || isFinally(state, node.index)) return undefined;
   const { step } = node;
   if (status === "succeeded" && decision === "reject" && !step.gate?.onReject) {
     return { to: "fail", because: "it was rejected, and there is no on_reject" };
@@ -110,6 +110,6 @@ function described(
   how: "succeeded" | "failed",
   decision: Decision | null,
 ): { to: string; because: string } {
-  const { to, because } = successor(state, node.step.index, how, decision);
+  const { to, because } = successor(state, node.index, how, decision);
   return { to, because: because.message };
 }

@@ -12,10 +12,11 @@ import { claim } from "../store/lock.ts";
 import { readRun, readSnapshotIfCurrent } from "../store/open-run.ts";
 import { recoverJournal } from "../store/recover.ts";
 import { VERSION } from "../system/version.ts";
-import type { DriveOptions, Outcome, ResumeRequest } from "./api.ts";
+import type { Outcome, ResumeRequest } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, letGo, rememberingAttempt } from "./conclude.ts";
 import { hasNewRequests, takeRequests } from "./control.ts";
+import type { InnerOptions } from "./drive-group.ts";
 import { loadCopy, sha256 } from "./load.ts";
 import { raiseLimits, requireUnspent } from "./raise-limits.ts";
 import { repairRecords } from "./repair.ts";
@@ -26,7 +27,7 @@ import { engineStarted, requireStep } from "./start.ts";
  * Goes on with a run from its journal. A run that has succeeded is left as it is. Raises `WfError`: 2 (wrong state,
  * spent limit, no project; nothing was written), 4 (driven by another engine), 5 (damaged), 6.
  */
-export function resume(request: ResumeRequest): Promise<Outcome> {
+export function resume(request: ResumeRequest & InnerOptions): Promise<Outcome> {
   return goOn(request, "resume");
 }
 
@@ -35,13 +36,13 @@ export function executeNext(request: ResumeRequest): Promise<Outcome> {
   return goOn(request, "next");
 }
 
-async function goOn(request: ResumeRequest, how: "resume" | "next"): Promise<Outcome> {
+async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next"): Promise<Outcome> {
   const runDir = resolve(request.runDir);
   const finished = request.from === undefined ? readSnapshotIfCurrent(runDir) : null;
   if (finished?.status === "succeeded") return { runDir, record: finished, signal: null };
   const checked = checkResume(runDir, request);
   const { observer, last } = rememberingAttempt(request.observer);
-  const options: DriveOptions = { ...request, observer };
+  const options: InnerOptions = { ...request, observer };
   const session = await reopen(runDir, checked, options);
   let settleOnly = false;
   try {
@@ -75,10 +76,7 @@ async function goOn(request: ResumeRequest, how: "resume" | "next"): Promise<Out
  * Claims a run once more for requests that came when its engine had already let go, until there are none: decisions
  * and a cancel of a run that waits are carried out, everything else is refused.
  */
-export async function attendRequests(
-  outcome: Outcome,
-  options: DriveOptions & { readonly attempts?: number },
-): Promise<Outcome> {
+export async function attendRequests(outcome: Outcome, options: InnerOptions): Promise<Outcome> {
   let latest: Outcome & { readonly moreRequests?: boolean } = outcome;
   do {
     try {
@@ -94,7 +92,7 @@ export async function attendRequests(
 
 async function attendOnce(
   outcome: Outcome,
-  options: DriveOptions & { readonly attempts?: number },
+  options: InnerOptions,
 ): Promise<Outcome & { readonly moreRequests?: boolean }> {
   const { runDir } = outcome;
   const { secrets, env } = options;
@@ -165,7 +163,7 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
   };
 }
 
-async function reopen(runDir: string, checked: CheckedResume, options: DriveOptions): Promise<Session> {
+async function reopen(runDir: string, checked: CheckedResume, options: InnerOptions): Promise<Session> {
   const observer = options.observer ?? {};
   const clock = new Clock();
   const held = await claim(runDir, {
@@ -186,7 +184,8 @@ async function reopen(runDir: string, checked: CheckedResume, options: DriveOpti
     const state = foldAll(checked.workflow, recovered.lines);
     const { seq, length } = recovered;
     const journal = Journal.open(runDir, { seq, epoch: held.epoch, run: state.runId, length, durability });
-    const places = { runDir, project: checked.project, secrets: checked.secrets };
+    const depth = options.inside?.depth ?? 0;
+    const places = { runDir, project: checked.project, secrets: checked.secrets, depth };
     repairRecords(runDir, state, recovered.lines);
     return new Session({ places, state, claim: held, clock, journal, observer });
   } catch (error) {

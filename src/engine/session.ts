@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { AttemptRecord, JournalLine, RunEvent } from "../core/event.ts";
 import { fold } from "../core/fold.ts";
+import { type PlaceName, placeName } from "../core/ids.ts";
 import { SNAPSHOT_INTERVAL_MS, SNAPSHOT_SHARE } from "../core/limits.ts";
 import { WfError } from "../core/problem.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
@@ -79,12 +80,23 @@ export class Session {
     if (lines.some(isMilestone)) this.writeSnapshot();
   }
 
+  /** Tells the observer of this run what happens in one that is nested in it. */
+  observerWithin(place: PlaceName, runDir: string): Observer {
+    const name = placeName(place);
+    return {
+      event: (line, state, within = { name: "", runDir }) => {
+        const deeper = within.name === "" ? name : `${name}/${within.name}`;
+        this.#observer.event?.(line, state, { ...within, name: deeper });
+      },
+    };
+  }
+
   note(sentence: string): void {
     this.#observer.note?.(sentence);
   }
 
   writeAttempt(record: AttemptRecord): void {
-    const path = join(attemptDir(this.places.runDir, record.step, record.attempt), ATTEMPT_FILES.record);
+    const path = join(attemptDir(this.places.runDir, record), ATTEMPT_FILES.record);
     replaceFile(path, formatRecord(record), { sync: false });
   }
 

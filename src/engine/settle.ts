@@ -1,11 +1,13 @@
 import type { Failure } from "../core/event.ts";
-import { nodeAt } from "../core/state.ts";
+import { placeName } from "../core/ids.ts";
+import { nodeAt, placeOf } from "../core/state.ts";
 import type { Executor, Found, JobEnd, KnownJob } from "../process/executor.ts";
 import { attemptDir } from "../store/layout.ts";
 import type { LiveAttempt } from "./attempts.ts";
 import { collect } from "./collect.ts";
 import { reopenGates } from "./gates.ts";
 import { INTERRUPTED } from "./judge.ts";
+import type { NestedRuns } from "./nested-runs.ts";
 import type { Performer } from "./perform.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
@@ -14,6 +16,7 @@ interface Parts {
   readonly session: Session;
   readonly executor: Executor;
   readonly performer: Performer;
+  readonly nested: NestedRuns;
 }
 
 type OnEnd = (live: LiveAttempt, end: JobEnd) => void;
@@ -23,21 +26,27 @@ type OnEnd = (live: LiveAttempt, end: JobEnd) => void;
  * adopted, or it counts as interrupted, or as not run.
  */
 export async function settleOpenAttempts(parts: Parts, onEnd: OnEnd): Promise<void> {
-  const { session, executor } = parts;
+  const { session, executor, nested } = parts;
   const { state, places } = session;
   reopenGates(session);
   const open: { readonly live: LiveAttempt; readonly job: KnownJob }[] = [];
   for (const index of [...state.running]) {
-    const { step, state: at } = nodeAt(state, index);
+    const node = nodeAt(state, index);
+    const { state: at } = node;
     if (at.status !== "running") continue;
+    if (node.step.type === "workflow") {
+      session.record({ event: "attempt_adopted", ...placeOf(node), attempt: at.attempt });
+      nested.takeUp(index);
+      continue;
+    }
     const { attempt, process: reference } = at;
     if (reference === null) {
       // It was about to fail before a process was needed; the next engine comes to the same.
-      recordEnd(session, { index, step: step.id, attempt }, { status: "not_run" });
+      recordEnd(session, { index, attempt }, { status: "not_run" });
       continue;
     }
-    const live = { index, step: step.id, attempt, adopted: true };
-    open.push({ live, job: { reference, attemptDir: attemptDir(places.runDir, step.id, attempt) } });
+    const live = { index, ...placeOf(node), attempt, adopted: true };
+    open.push({ live, job: { reference, attemptDir: attemptDir(places.runDir, live) } });
   }
   const found = await executor.find(open.map(({ job }) => job));
   for (const [i, { live, job }] of open.entries()) await settle(parts, live, job, found[i] as Found, onEnd);
@@ -50,8 +59,9 @@ async function settle(
   found: Found,
   onEnd: OnEnd,
 ): Promise<void> {
-  const { step, attempt } = live;
-  const adopted = () => session.record({ event: "attempt_adopted", step, attempt });
+  const { attempt } = live;
+  const place = placeOf(nodeAt(session.state, live.index));
+  const adopted = () => session.record({ event: "attempt_adopted", ...place, attempt });
   const interrupted = async (error: Failure) => {
     const ending = { status: "interrupted", error } as const;
     recordEnd(session, live, ending, await collect(session, live, ending));
@@ -63,7 +73,7 @@ async function settle(
       onEnd(live, { exitCode: found.exitCode });
       break;
     case "unanswered":
-      session.note(`attempt ${attempt} of ${step} counts as running: ${found.why}`);
+      session.note(`attempt ${attempt} of ${placeName(place)} counts as running: ${found.why}`);
       adopted();
       performer.adopt(live, job);
       break;

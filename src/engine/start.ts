@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { homedir, tmpdir } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
-import type { EffectiveLimits, RunEvent } from "../core/event.ts";
+import type { EffectiveLimits, RunEvent, RunOptions } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
 import type { Json } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
@@ -10,6 +10,7 @@ import type { Limits, Workflow } from "../core/workflow.ts";
 import { resolveInputs } from "../language/inputs.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { acceptSecrets, gatherSecrets } from "../secrets/supply.ts";
+import type { Places } from "../steps/scope.ts";
 import { createRun } from "../store/create-run.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
@@ -18,7 +19,7 @@ import { gitState } from "../system/git.ts";
 import { ownIdentity } from "../system/identity.ts";
 import { findProject } from "../system/project.ts";
 import { VERSION } from "../system/version.ts";
-import type { DriveOptions, Outcome, StartRequest } from "./api.ts";
+import type { DriveOptions, Observer, Outcome, StartRequest } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, rememberingAttempt } from "./conclude.ts";
 import { type LoadedFile, loadFile } from "./load.ts";
@@ -94,63 +95,94 @@ export function requireStep(workflow: Workflow, step: string, option: string): v
 }
 
 async function create(request: StartRequest, checked: CheckedStart): Promise<Session> {
-  const { loaded, project, runsDir } = checked;
-  const { workflow } = loaded;
+  const { file, loaded, inputs, secrets, project, runsDir } = checked;
   const clock = new Clock();
   const git = await gitState(project);
   removeDeadCreating(runsDir);
-  const durability = request.durability ?? "power";
-  const build = (runId: string) => {
-    const lines = firstLines(request, checked, git, join(runsDir, runId));
-    return createRun(runsDir, runId, {
-      definition: loaded.bytes,
-      files: Object.fromEntries(
-        [...loaded.files].map(([path, bytes]) => [`${RUN_FILES.prompts}/${path}`, bytes]),
-      ),
-      firstLines: lines,
-      snapshot: (written, bytes) => toRecord(foldAll(workflow, written), bytes),
-      durability,
-      at: new Date(clock.now()),
-      version: VERSION,
-    });
-  };
-  const runId = request.runId ?? newRunId(workflow.id, new Date(clock.now()));
-  const made = build(runId);
+  const runId = request.runId ?? newRunId(loaded.workflow.id, new Date(clock.now()));
+  const source = `project:${relative(project, file)}`;
+  const { durability = "power", keepGoing, maxParallel, observer = {} } = request;
+  const options = { durability, ...(keepGoing && { keep_going: true }) };
+  return createSession(
+    {
+      ...{ runsDir, folder: runId, runId, loaded, source, inputs, options, git },
+      ...(maxParallel !== undefined && { maxParallel }),
+      places: { secrets, project, depth: 0 },
+    },
+    clock,
+    observer,
+  );
+}
+
+/** A run that is about to be created; everything has been checked. */
+export interface NewRun {
+  readonly runsDir: string;
+  /** Its name in `runsDir`. */
+  readonly folder: string;
+  readonly runId: string;
+  readonly loaded: LoadedFile;
+  readonly source: string;
+  /** A definition that stands in a step of the file. */
+  readonly step?: string;
+  readonly parent?: (RunEvent & { event: "run_created" })["parent"];
+  readonly inputs: Readonly<Record<string, Json>>;
+  readonly options: RunOptions;
+  readonly maxParallel?: number;
+  readonly git: { readonly commit: string; readonly dirty: boolean } | null;
+  readonly places: Omit<Places, "runDir">;
+}
+
+/** Makes the directory of a run, whole or not at all, and takes hold of it. */
+export function createSession(run: NewRun, clock: Clock, observer: Observer): Session {
+  const { workflow, bytes, files } = run.loaded;
+  const { durability } = run.options;
+  const made = createRun(run.runsDir, run.folder, {
+    runId: run.runId,
+    definition: bytes,
+    files: Object.fromEntries(files),
+    firstLines: firstLines(run),
+    snapshot: (written, length) => toRecord(foldAll(workflow, written), length),
+    durability,
+    at: new Date(clock.now()),
+    version: VERSION,
+  });
   const state = foldAll(workflow, made.lines);
   const { runDir, claim, seq, length } = made;
-  const journal = Journal.open(runDir, { seq, epoch: claim.epoch, run: runId, length, durability });
-  const places = { runDir, project, secrets: checked.secrets };
-  const observer = request.observer ?? {};
-  const session = new Session({ places, state, claim, clock, journal, observer });
+  const journal = Journal.open(runDir, { seq, epoch: claim.epoch, run: run.runId, length, durability });
+  const session = new Session({ places: { ...run.places, runDir }, state, claim, clock, journal, observer });
   session.snapshotIsCurrent();
   for (const line of made.lines) observer.event?.(line, state);
   return session;
 }
 
 /** `run_created`, what was clamped, and the first `engine_started`: a run on disk always has an engine that drove it. */
-function firstLines(
-  request: StartRequest,
-  { file, loaded, inputs, project }: CheckedStart,
-  git: { commit: string; dirty: boolean } | null,
-  runDir: string,
-): RunEvent[] {
+function firstLines(run: NewRun): RunEvent[] {
+  const { loaded, inputs, options, git, source, step, parent, maxParallel } = run;
   const { workflow, sha256 } = loaded;
-  const source = `project:${relative(project, file)}`;
+  const { project } = run.places;
+  const runDir = join(run.runsDir, run.folder);
   const back = relative(runDir, project);
   const inside = !relative(project, runDir).startsWith("..") && !isAbsolute(back);
-  const clamped = workflow.steps.flatMap((step): RunEvent[] => {
-    if (step.timeoutClampedFromMs === undefined || step.timeoutMs === undefined) return [];
-    const { timeoutClampedFromMs: from, timeoutMs: to } = step;
-    return [{ event: "limit_clamped", step: step.id, limit: "timeout_ms", from, to }];
+  const clamped = workflow.steps.flatMap((each): RunEvent[] => {
+    if (each.timeoutClampedFromMs === undefined || each.timeoutMs === undefined) return [];
+    const { timeoutClampedFromMs: from, timeoutMs: to } = each;
+    return [{ event: "limit_clamped", step: each.id, limit: "timeout_ms", from, to }];
   });
   return [
     {
       event: "run_created",
       format: "wf.run/1",
-      workflow: { id: workflow.id, file: RUN_FILES.definition, sha256, source },
+      workflow: {
+        id: workflow.id,
+        file: RUN_FILES.definition,
+        sha256,
+        source,
+        ...(step !== undefined && { step }),
+      },
+      ...(parent && { parent }),
       inputs,
-      limits: effectiveLimits(workflow.limits, request.maxParallel),
-      options: { durability: request.durability ?? "power", ...(request.keepGoing && { keep_going: true }) },
+      limits: effectiveLimits(workflow.limits, maxParallel),
+      options,
       volatile: { project, ...(inside && { projectFromRun: back }), ...(git && { git }) },
     },
     ...clamped,

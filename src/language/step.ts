@@ -146,6 +146,7 @@ function readCommon(
     ...(description === null ? {} : { description }),
     needs,
     ...(when ? { when } : {}),
+    pools: {},
     env: readEnv(get("env"), reader, names, VIEWS.step(place)),
     workspaceMode: readWorkspaceMode(get("workspace_mode"), reader),
     ...(cwd ? { cwd: names.template(cwd, VIEWS.cwd(place)) } : {}),

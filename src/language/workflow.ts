@@ -76,6 +76,7 @@ export function readWorkflow(
     limits: limits.limits,
     onFailure: readOnFailure(get("on_failure"), shape, reader),
     redact: readRedact(get("redact"), reader),
+    pools: {},
     steps,
     mainSteps: found.mainSteps,
     outputs,

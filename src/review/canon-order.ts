@@ -69,6 +69,9 @@ function stepOf(line: JournalLine): string | undefined | typeof RUN {
       return /^control\/decide-(.+)-\d+-\d+\.json$/.exec(line.file)?.[1];
     case "attempt_started":
     case "attempt_adopted":
+    case "attempt_waiting":
+    case "attempt_resumed":
+    case "foreach_started":
     case "attempt_stopping":
     case "decision":
     case "step_skipped":

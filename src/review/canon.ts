@@ -125,9 +125,9 @@ function attemptsOf(lines: readonly JournalLine[]): {
     // The name of a folder: a journal that somebody made up leads nowhere else.
     const step = line.event === "attempt_ended" ? line.record.step : "step" in line ? line.step : "";
     if (!ID_PATTERN.test(step)) continue;
-    if (line.event === "attempt_started") started.add(attemptPath(line.step, line.attempt));
+    if (line.event === "attempt_started") started.add(attemptPath(line));
     if (line.event === "attempt_ended") {
-      records.set(attemptPath(step, line.record.attempt), line.record as unknown as JsonObject);
+      records.set(attemptPath({ step, attempt: line.record.attempt }), line.record as unknown as JsonObject);
     }
   }
   return { started, records };

@@ -78,7 +78,7 @@ function checkAttempt(
   files: Files,
   say: Say,
 ): void {
-  const path = `${attemptPath(record.step, record.attempt)}/${ATTEMPT_FILES.record}`;
+  const path = `${attemptPath(record)}/${ATTEMPT_FILES.record}`;
   const written = json(files, path);
   if (!written) say(path, "it is missing, or no JSON object");
   else if (sorted(written) !== sorted(record as unknown as Json))
@@ -109,7 +109,7 @@ function checkGates(files: Files, lines: readonly JournalLine[], say: Say): void
   }
   for (const line of lines) {
     if (line.event !== "decision") continue;
-    const path = `${attemptPath(line.step, line.attempt)}/${ATTEMPT_FILES.gate}`;
+    const path = `${attemptPath(line)}/${ATTEMPT_FILES.gate}`;
     if (digests.get(path) !== line.digest) say(path, "the decision is of something else than it shows");
   }
 }
@@ -117,7 +117,7 @@ function checkGates(files: Files, lines: readonly JournalLine[], say: Say): void
 /** Folders of attempts that the journal does not know. */
 function checkStray(files: Files, lines: readonly JournalLine[], say: Say): void {
   const known = new Set(
-    lines.flatMap((line) => (line.event === "attempt_started" ? [attemptPath(line.step, line.attempt)] : [])),
+    lines.flatMap((line) => (line.event === "attempt_started" ? [attemptPath(line)] : [])),
   );
   const stray = new Set<string>();
   for (const path of files.keys()) {

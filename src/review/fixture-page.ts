@@ -1,4 +1,5 @@
 import { isJsonObject, type Json } from "../core/json.ts";
+import { outputJson } from "../core/output-value.ts";
 import type { RunRecord, StepRecord } from "../core/record.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { RUN_FILES } from "../store/layout.ts";
@@ -61,7 +62,7 @@ function whatCame({ error, because, decision, outputs, allowed }: StepRecord): s
   const said = decision === undefined ? [] : [`**${decision}**`];
   const named = Object.entries(outputs ?? {}).flatMap(([key, output]) => {
     if (key === "decision" && decision !== undefined) return [];
-    const value = "file" in output ? `${output.file} (${output.bytes} bytes)` : output.value;
+    const value = outputJson(output, ({ file, bytes }) => `${file} (${bytes} bytes)`);
     return [`${cell(key)} = ${valueCell(value)}`];
   });
   return [...said, ...named].join("<br>");

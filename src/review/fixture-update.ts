@@ -96,7 +96,7 @@ function takeDefinition(files: Map<string, string>, present: Definition): void {
 function takeText(files: Map<string, string>, { kind, step, attempt, actual }: Difference): void {
   const file = FILES[kind];
   if (file === undefined || step === null || attempt === null) return;
-  const path = `${attemptPath(step, attempt)}/${file}`;
+  const path = `${attemptPath({ step, attempt })}/${file}`;
   if (kind === "gate") changeRecord(files, path, (gate) => ({ ...gate, message: actual }));
   else files.set(path, actual);
 }
@@ -115,7 +115,7 @@ function fitGates(files: Map<string, string>): void {
   if (digests.size === 0) return;
   changeLines(files, (line) => {
     if (line.event !== "decision") return line;
-    const path = `${attemptPath(String(line.step), Number(line.attempt))}/${ATTEMPT_FILES.gate}`;
+    const path = `${attemptPath({ step: String(line.step), attempt: Number(line.attempt) })}/${ATTEMPT_FILES.gate}`;
     return { ...line, digest: digests.get(path) ?? (line.digest as string) };
   });
 }

@@ -29,6 +29,7 @@ const KIND_OF: Readonly<Record<Step["type"], TextKind>> = {
   agent_task: "prompt",
   agent_review: "prompt",
   approval: "gate",
+  workflow: "script",
 };
 
 const NAMES: Readonly<Record<TextKind, string>> = {
@@ -214,6 +215,8 @@ function sourceOf(step: Step, kind: TextKind): string | undefined {
       return kind === "prompt" ? step.prompt.source : JSON.stringify(step.outputs);
     case "approval":
       return step.message.source;
+    case "workflow":
+      return JSON.stringify(step.with);
     default:
       return step satisfies never;
   }

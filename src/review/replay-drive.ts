@@ -153,6 +153,8 @@ export class ReplayDrive {
         return this.#lastSteps(action);
       case "end":
         return this.#finish(action);
+      case "foreach":
+      case "resume":
       case "wait":
         return false;
       default:

@@ -16,6 +16,7 @@ export const PLACES: Places = {
   runDir: PLACEHOLDERS.run,
   project: PLACEHOLDERS.project,
   secrets: NO_SECRETS,
+  depth: 0,
 };
 
 export type TextKind = "script" | "prompt" | "context" | "gate";
@@ -60,10 +61,12 @@ function rendered(given: Given, step: Step): readonly Rendered[] {
       return agentTexts(given, step);
     case "approval": {
       const { state, node, attempt } = given;
-      const dir = attemptDir(PLACES.runDir, step.id, attempt);
+      const dir = attemptDir(PLACES.runDir, { step: step.id, attempt });
       const { message } = prepareGate({ state, places: PLACES, node, step, attempt, dir });
       return [{ kind: "gate", file: ATTEMPT_FILES.gate, text: message }];
     }
+    case "workflow":
+      return [];
     default:
       return step satisfies never;
   }
@@ -88,7 +91,7 @@ function agentTexts({ state, node, attempt, folder, files }: Given, step: AgentS
   const scope = attemptScope(state, PLACES, node, attempt, paths);
   // What an attempt is told of those before it stands in their records; all else comes from the state.
   const places = { ...PLACES, runDir: folder };
-  const dir = attemptDir(PLACES.runDir, step.id, attempt);
+  const dir = attemptDir(PLACES.runDir, { step: step.id, attempt });
   const context = { state: readable(state, files), places, node, step, attempt, dir };
   return [
     { kind: "prompt", file: ATTEMPT_FILES.prompt, text: promptText(context, scope) },
@@ -143,7 +146,7 @@ export function recordedText(
   attempt: number,
   { kind, file }: Pick<Rendered, "kind" | "file">,
 ): string | undefined {
-  const text = files.get(`${attemptPath(step, attempt)}/${file}`);
+  const text = files.get(`${attemptPath({ step, attempt })}/${file}`);
   if (text === undefined) return undefined;
   if (kind === "script") return text.replace(LARGE_VALUES, "");
   if (kind !== "gate") return text;

@@ -134,7 +134,7 @@ function strayFolder(
 
 function missingFolder(context: AttemptsContext, known: KnownAttempt): void {
   const { findings, claims } = context;
-  const path = attemptPath(known.step, known.attempt);
+  const path = attemptPath(known);
   if (known.ended) {
     const excused = isLast(context, known.ended) || claims.mayHaveLostPower(known.ended.epoch);
     findings.unless(excused, "attempt-folder", path, "it is missing", {

@@ -43,7 +43,7 @@ export class Gates {
     this.findings = parts.findings;
     this.#approvals = approvals;
     for (const line of lines) {
-      if (line.event === "decision") this.#decided.set(attemptPath(line.step, line.attempt), line);
+      if (line.event === "decision") this.#decided.set(attemptPath(line), line);
     }
   }
 
@@ -180,7 +180,7 @@ function takenFault(
   // The decision is written in the same turn, right after it.
   const decision = lines.find((line) => line.seq > taken.seq && line.event === "decision");
   if (decision?.event !== "decision") return null;
-  return decideFault(ok, decision, gates.gate(attemptPath(decision.step, decision.attempt)));
+  return decideFault(ok, decision, gates.gate(attemptPath(decision)));
 }
 
 function decideFault(ok: DecideRequest, line: Decided, gate: Gate | null): string | null {

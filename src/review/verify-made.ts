@@ -36,6 +36,7 @@ export function checkMade(
     if (found !== null) judge("attempt-script", script, scriptFault(found, step));
     return;
   }
+  if (step.type === "workflow") return;
   const shown = isPlain ? text(prompt) : null;
   if (shown !== null) judge("attempt-script", prompt, promptFault(shown, step));
   const call = text(agent);

@@ -96,7 +96,7 @@ class Repairer {
     const wrong = new Set(findings.filter(({ repair }) => repair === "rebuild").map(({ path }) => path));
     for (const line of lines) {
       if (line.event !== "attempt_ended") continue;
-      const folder = attemptPath(line.record.step, line.record.attempt);
+      const folder = attemptPath(line.record);
       const path = `${folder}/${ATTEMPT_FILES.record}`;
       if (!wrong.has(path) && !wrong.has(folder)) continue;
       fs.mkdirSync(join(this.#runDir, folder), { recursive: true });

@@ -123,7 +123,9 @@ function settle(state: RunState, runDir: string, now: number, settled: Map<numbe
     if (at.status !== "running") continue;
     const { attempt, process } = at;
     const found: Found =
-      process === null ? { found: "never_began" } : inspect(attemptDir(runDir, step.id, attempt), process);
+      process === null
+        ? { found: "never_began" }
+        : inspect(attemptDir(runDir, { step: step.id, attempt }), process);
     const adopted = whyAdopted(found);
     if (adopted !== null) {
       settled.set(index, { adopts: true, attempt, because: adopted });
@@ -217,6 +219,7 @@ function planStep(state: RunState, node: StepNode, known: Known): StepPlan {
     case "canceled":
       return { ...NOTHING, does: "blocked", because: "it was canceled" };
     case "pending":
+    case "iterating":
       return planPending(state, node, known);
     default:
       return at satisfies never;

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { parseDecision } from "../core/decision.ts";
 import type { Failure, OutputValue } from "../core/event.ts";
 import type { Json, JsonObject } from "../core/json.ts";
+import { outputJson } from "../core/output-value.ts";
+import { placeOf } from "../core/state.ts";
 import type { AgentStep, OutputDeclaration } from "../core/workflow.ts";
 import { type Answer, FAILURE_CODES, type FailureClass } from "../providers/provider.ts";
 import { ATTEMPT_FILES } from "../store/layout.ts";
@@ -100,10 +102,11 @@ const ENVELOPE_HINT =
   "the final message ends with [workflow_result]{…}[/workflow_result], a JSON object between two marks";
 
 async function collect(context: AnswerContext, values: JsonObject, sync: boolean): Promise<Collected> {
-  const { state, places, step, attempt, dir } = context;
+  const { state, places, node, step, attempt, dir } = context;
   const file = readOutputFile(join(dir, ATTEMPT_FILES.output));
   if (file !== null && "failure" in file) return { outputs: {}, security: [], ...file };
-  const place = { runDir: places.runDir, runId: state.runId, step, attempt, sync };
+  const at = { ...placeOf(node), attempt };
+  const place = { runDir: places.runDir, runId: state.runId, step, at, sync };
   return collectFrom(place, envelopeSource(dir, values, file?.values ?? new Map(), sync));
 }
 
@@ -194,6 +197,6 @@ function judgeGate({ places, step }: AnswerContext, collected: Collected): Findi
 
 function outputText(output: OutputValue | undefined, runDir: string): string | null {
   if (output === undefined) return null;
-  if ("file" in output) return readFileSync(join(runDir, output.file), "utf8");
-  return typeof output.value === "string" ? output.value : JSON.stringify(output.value);
+  const value = outputJson(output, ({ file }) => readFileSync(join(runDir, file), "utf8"));
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -3,7 +3,8 @@ import { join, relative } from "node:path";
 import type { AttemptCause, Failure, OutputValue } from "../core/event.ts";
 import { isJsonObject, type Json } from "../core/json.ts";
 import { MAX_PROMPT_FILE_BYTES } from "../core/limits.ts";
-import { nodeAt, type RunState, type StepNode } from "../core/state.ts";
+import { outputJson } from "../core/output-value.ts";
+import { nodeAt, placeOf, type RunState, type StepNode } from "../core/state.ts";
 import { renderTemplate, TemplateError, type TemplateScope, textOf } from "../core/template.ts";
 import type { AgentStep, TemplatePath } from "../core/workflow.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
@@ -40,7 +41,7 @@ function textMembers(
   members: Record<string, Json> = {},
 ): Record<string, Json> {
   for (const [key, output] of Object.entries(outputs)) {
-    const get = () => ("file" in output ? fileText(output.file, runDir) : output.value);
+    const get = () => outputJson(output, ({ file }) => fileText(file, runDir));
     Object.defineProperty(members, `${prefix}${key}`, { get, enumerable: true, configurable: true });
   }
   return members;
@@ -92,13 +93,13 @@ const AFRESH: ReadonlySet<AttemptCause> = new Set(["first", "rework", "redo", "s
  * The failure that this attempt is to do better than. Attempts that were cut off count for nothing: what takes the
  * place of one is told what that one was told, so that a crash changes no prompt.
  */
-function failureBefore({ places, node, step, attempt }: PromptContext): Failure | null {
+function failureBefore({ places, node, attempt }: PromptContext): Failure | null {
   const { state } = node;
   if (state.status === "retrying") return state.failure;
   if (state.status !== "pending" && state.status !== "running") return null;
   let cause: AttemptCause = state.cause;
   for (let n = attempt - 1; n > 0 && !AFRESH.has(cause); n--) {
-    const record = readAttempt(attemptDir(places.runDir, step.id, n));
+    const record = readAttempt(attemptDir(places.runDir, { ...placeOf(node), attempt: n }));
     if (record === null || record.status === "succeeded") return null;
     if (record.status === "failed" || record.status === "timed_out") return record.error;
     cause = record.cause;

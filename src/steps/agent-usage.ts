@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
+import { placeOf } from "../core/state.ts";
 import type { AgentStep } from "../core/workflow.ts";
 import type { Answer } from "../providers/provider.ts";
 import { attemptDir } from "../store/layout.ts";
@@ -36,15 +37,14 @@ function beyond(count: number | null, before: number): number | null {
 
 /** The highest counts that earlier attempts of the run have of a session; null if there was none. */
 function sessionBefore(
-  { state, places, step, attempt }: Omit<AttemptContext<AgentStep>, "base" | "cookie">,
+  { state, places, node: own, attempt }: Omit<AttemptContext<AgentStep>, "base" | "cookie">,
   session: string,
 ): Counts | null {
   let highest = null as { tokens: number; costUsd: number } | null;
-  for (const node of state.steps) {
+  for (const node of [...state.steps, ...state.items]) {
     if (!("agent" in node.step)) continue;
-    const own = node.step.id === step.id;
-    for (let n = 1; n <= (own ? attempt - 1 : node.attempts); n++) {
-      const record = readAgentRecord(attemptDir(places.runDir, node.step.id, n));
+    for (let n = 1; n <= (node === own ? attempt - 1 : node.attempts); n++) {
+      const record = readAgentRecord(attemptDir(places.runDir, { ...placeOf(node), attempt: n }));
       if (record === null || record.volatile.session !== session) continue;
       const counts = countsOf(record.volatile);
       highest = {

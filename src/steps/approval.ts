@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject } from "../core/json.ts";
+import { filesOf } from "../core/output-value.ts";
 import { renderTemplate, TemplateError } from "../core/template.ts";
 import type { ApprovalStep } from "../core/workflow.ts";
 import { createExclusive, syncDir } from "../store/atomic-file.ts";
@@ -38,11 +39,11 @@ export function prepareGate(context: Omit<AttemptContext<ApprovalStep>, "base" |
   const shows = paths.flatMap(({ segments: [root, id, , key] }) => {
     const index = root === "steps" && id !== undefined ? state.indexOf.get(id) : undefined;
     const output = index === undefined ? undefined : state.steps[index]?.outputs[key ?? ""];
-    if (!output || !("file" in output)) return [];
-    // As it is now: somebody may have edited it since it was made, and that is what is decided on.
-    return [
-      { file: output.file, sha256: digestOf(join(context.places.runDir, output.file)) ?? output.sha256 },
-    ];
+    // As they are now: somebody may have edited them since they were made, and that is what is decided on.
+    return [...(output ? filesOf(output) : [])].map(({ file, sha256 }) => ({
+      file,
+      sha256: digestOf(join(context.places.runDir, file)) ?? sha256,
+    }));
   });
   const digest = createHash("sha256")
     .update(JSON.stringify([message, shows]))

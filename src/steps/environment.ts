@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { type AttemptName, placeName } from "../core/ids.ts";
 import { MAX_ENVIRONMENT_BYTES, MAX_VARIABLE_BYTES } from "../core/limits.ts";
 import type { RunState, StepNode } from "../core/state.ts";
 import { renderTemplate, type TemplateScope } from "../core/template.ts";
@@ -88,9 +89,9 @@ export function attemptEnvironment(
 let engineMark: string | undefined;
 
 /** A name for the processes of one attempt that no other attempt anywhere has; an outer run's names stay in front. */
-export function newCookie(runId: string, step: string, attempt: number, outer: string | undefined): string {
+export function newCookie(runId: string, name: AttemptName, outer: string | undefined): string {
   engineMark ??= randomBytes(4).toString("hex");
-  const own = `${runId}/${step}/${attempt}/${engineMark}`;
+  const own = `${runId}/${placeName(name)}/${name.attempt}/${engineMark}`;
   return outer ? `${outer},${own}` : own;
 }
 

@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import type { Failure, OutputValue, Usage } from "../core/event.ts";
+import type { AttemptName } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { MAX_OUTPUT_BYTES } from "../core/limits.ts";
 import { parseOutputFile } from "../core/output-file.ts";
@@ -38,8 +39,8 @@ export function declaresOutputs(step: Step): boolean {
 }
 
 /** For a step that declares no outputs: what it wrote to `$WF_OUTPUT` all the same. */
-export function collectUndeclared(runDir: string, step: Step, attempt: number): Collected {
-  const file = readOutputFile(join(attemptDir(runDir, step.id, attempt), ATTEMPT_FILES.output));
+export function collectUndeclared(runDir: string, at: AttemptName): Collected {
+  const file = readOutputFile(join(attemptDir(runDir, at), ATTEMPT_FILES.output));
   if (file === null) return NOTHING;
   if ("failure" in file) return { ...NOTHING, ...file };
   return { ...NOTHING, outputs: toOutputs([...file.values]) };
@@ -50,7 +51,7 @@ export interface OutputPlace {
   readonly runDir: string;
   readonly runId: string;
   readonly step: Step;
-  readonly attempt: number;
+  readonly at: AttemptName;
   /** Files that count and their folders are on disk when they are collected. */
   readonly sync: boolean;
 }
@@ -69,16 +70,10 @@ export interface ValueSource {
  * The outputs of an attempt that ended well, checked against what the step declares; one sentence per key that is
  * missing, empty or invalid. With `sync`, files that count and their folders are on disk when this returns.
  */
-export async function collectOutputs(
-  runDir: string,
-  runId: string,
-  step: Step,
-  attempt: number,
-  sync: boolean,
-): Promise<Collected> {
-  const file = readOutputFile(join(attemptDir(runDir, step.id, attempt), ATTEMPT_FILES.output));
+export async function collectOutputs(place: OutputPlace): Promise<Collected> {
+  const file = readOutputFile(join(attemptDir(place.runDir, place.at), ATTEMPT_FILES.output));
   if (file !== null && "failure" in file) return { ...NOTHING, ...file };
-  return collectFrom({ runDir, runId, step, attempt, sync }, scriptSource(file?.values ?? new Map()));
+  return collectFrom(place, scriptSource(file?.values ?? new Map()));
 }
 
 function scriptSource(written: ReadonlyMap<string, string>): ValueSource {
@@ -106,8 +101,8 @@ function scriptSource(written: ReadonlyMap<string, string>): ValueSource {
 }
 
 export async function collectFrom(place: OutputPlace, source: ValueSource): Promise<Collected> {
-  const { runDir, step, attempt, sync } = place;
-  const dir = attemptDir(runDir, step.id, attempt);
+  const { runDir, step, at, sync } = place;
+  const dir = attemptDir(runDir, at);
   const found: [string, OutputValue][] = [];
   const details: Record<string, string> = {};
   const security: string[] = [];
@@ -129,7 +124,7 @@ export async function collectFrom(place: OutputPlace, source: ValueSource): Prom
       if (sync) syncFile(output.absolute);
       folders.add(dirname(output.absolute));
       const { bytes, sha256 } = output;
-      const file = `${attemptPath(step.id, attempt)}/${ATTEMPT_FILES.outputs}/${output.path}`;
+      const file = `${attemptPath(at)}/${ATTEMPT_FILES.outputs}/${output.path}`;
       found.push([key, { file, bytes, sha256 }]);
     }
   }
@@ -151,13 +146,13 @@ export function sentencesOf(details: Readonly<Record<string, string>>): string {
 }
 
 async function outputOf(
-  { runId, step, attempt }: OutputPlace,
+  { runId, at }: OutputPlace,
   dir: string,
   declared: OutputDeclaration,
   source: ValueSource,
 ): Promise<Found<{ readonly value: Json } | (Artifact & { readonly path: string })>> {
   if (declared.file === undefined) return source.value(declared);
-  const names = { run_id: runId, step_id: step.id, attempt };
+  const names = { run_id: runId, step_id: at.step, attempt: at.attempt };
   const path = String(renderTemplate(declared.file, { inputs: {}, steps: {}, workflow: names }));
   const unfit = source.beforeFile(declared, path);
   if (unfit) return unfit;

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { OutputValue } from "../core/event.ts";
 import { type ExpressionScope, expressionReferences } from "../core/expression.ts";
 import type { Json } from "../core/json.ts";
-import { nodeAt, type RunState, type StepNode } from "../core/state.ts";
+import { outputJson } from "../core/output-value.ts";
+import { nodeAt, placeOf, type RunState, type StepNode } from "../core/state.ts";
 import { renderTemplate, type TemplateScope, type TemplateStep } from "../core/template.ts";
 import type { Expression, Template, TemplatePath } from "../core/workflow.ts";
 import type { Secrets } from "../secrets/secrets.ts";
@@ -13,6 +14,8 @@ export interface Places {
   readonly runDir: string;
   readonly project: string;
   readonly secrets: Secrets;
+  /** How many runs this one is nested in. */
+  readonly depth: number;
 }
 
 /** The part of a scope that names no step's outputs. */
@@ -39,7 +42,7 @@ export function attemptScope(
 ): TemplateScope {
   const base = runScope(state, places);
   const own = { ...base.workflow, step_id: node.step.id, attempt };
-  const outputs = join(attemptDir(places.runDir, node.step.id, attempt), ATTEMPT_FILES.outputs);
+  const outputs = join(attemptDir(places.runDir, { ...placeOf(node), attempt }), ATTEMPT_FILES.outputs);
   const output_paths: Record<string, string> = {};
   for (const { key, file } of node.step.outputs) {
     if (file) output_paths[key] = join(outputs, String(renderTemplate(file, { ...base, workflow: own })));
@@ -48,6 +51,7 @@ export function attemptScope(
   return {
     inputs: base.inputs,
     steps: stepScope(state, places, namedSteps(paths)),
+    ...itemScope(node),
     workflow: {
       ...own,
       output_paths,
@@ -55,6 +59,11 @@ export function attemptScope(
       output_schema_json: JSON.stringify(schema),
     },
   };
+}
+
+/** What an item of a `foreach` sees of itself. */
+export function itemScope({ item }: StepNode): { item?: Json; item_index?: number } {
+  return item ? { item: item.value, item_index: item.number } : {};
 }
 
 export function* namedSteps(paths: Iterable<TemplatePath>): Generator<string> {
@@ -100,7 +109,7 @@ export function expressionScope(
     if (template.parts.every((part) => typeof part === "string")) env[name] = template.parts.join("");
   }
   const known = { ...workflow, id: state.workflow.id } as Readonly<Record<string, Json>>;
-  return { inputs, steps: stepScope(state, places, names), workflow: known, env };
+  return { inputs, steps: stepScope(state, places, names), workflow: known, env, ...itemScope(node) };
 }
 
 /** In a graph a step sees its ancestors, so that timing decides nothing. */
@@ -117,7 +126,7 @@ function plainMembers(
 ): Readonly<Record<string, Json>> {
   const values: Record<string, Json> = {};
   for (const [key, output] of Object.entries(outputs))
-    values[key] = "file" in output ? join(runDir, output.file) : output.value;
+    values[key] = outputJson(output, ({ file }) => join(runDir, file));
   return values;
 }
 

@@ -16,6 +16,8 @@ import { prepareRunsDir } from "./runs-dir.ts";
 const TAKEN = new Set(["EEXIST", "ENOTEMPTY", "ENOTDIR", "EISDIR"]);
 
 export interface RunBuild {
+  /** Absent: the name of its folder. */
+  readonly runId?: string;
   /** The bytes of the workflow file. */
   readonly definition: Uint8Array;
   /** `run_created`, and what else is known before the directory exists. */
@@ -43,17 +45,18 @@ export interface CreatedRun {
 
 /**
  * Creates a run directory, which exists whole or not at all: it is built beside, made durable, and gets its name in
- * one step. Raises RUN_EXISTS, and IO_ERROR; then nothing is left behind, or, if only the name could not be made
+ * one step. `folder`: its name in `runsDir`. Raises RUN_EXISTS, and IO_ERROR; then nothing is left behind, or, if only the name could not be made
  * durable, a whole run that can be resumed.
  */
-export function createRun(runsDir: string, runId: string, build: RunBuild): CreatedRun {
+export function createRun(runsDir: string, folder: string, build: RunBuild): CreatedRun {
   const sync = build.durability === "power";
-  const runDir = join(resolve(runsDir), runId);
+  const { runId = folder } = build;
+  const runDir = join(resolve(runsDir), folder);
   prepareRunsDir(runsDir, { sync });
   const { pid, startTime } = ownIdentity();
   const creating = join(
     dirname(runDir),
-    `${CREATING_PREFIX}${runId}-${pid}-${startTime.replace(/[^A-Za-z0-9]+/g, "-")}`,
+    `${CREATING_PREFIX}${folder}-${pid}-${startTime.replace(/[^A-Za-z0-9]+/g, "-")}`,
   );
   let made = false;
   try {

@@ -1,7 +1,7 @@
 import type { JournalLine, RunEvent } from "../core/event.ts";
 import { isJsonObject } from "../core/json.ts";
 
-type Shape = "string" | "number" | "object" | "any";
+type Shape = "string" | "number" | "object" | "list" | "any";
 
 const ATTEMPT = { step: "string", attempt: "number" } as const;
 
@@ -18,6 +18,9 @@ const EVENTS: Readonly<Record<RunEvent["event"], Readonly<Record<string, Shape>>
   engine_started: { how: "string", version: "string", volatile: "object" },
   attempt_started: { ...ATTEMPT, cause: "string" },
   attempt_adopted: ATTEMPT,
+  foreach_started: { step: "string", cause: "string", items: "list" },
+  attempt_waiting: { ...ATTEMPT, reason: "object" },
+  attempt_resumed: ATTEMPT,
   attempt_stopping: { ...ATTEMPT, because: "string" },
   attempt_ended: { record: "object", volatile: "object" },
   decision: { ...ATTEMPT, decision: "string", comment: "string", digest: "string", volatile: "object" },
@@ -90,7 +93,9 @@ function wrongKey(
         ? found === undefined
         : shape === "object"
           ? !isJsonObject(found)
-          : typeof found !== shape
+          : shape === "list"
+            ? !Array.isArray(found)
+            : typeof found !== shape
     ) {
       return shape === "any" ? key : `${key} (${shape})`;
     }

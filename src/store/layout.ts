@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { type AttemptName, placeName } from "../core/ids.ts";
 
 /** Every file name in a run directory, in one place; `docs/run-directory.md` has an entry for each. */
 export const FORMAT = "wf.run/1";
@@ -12,6 +13,7 @@ export const RUN_FILES = {
   steps: "steps",
   workspace: "workspace",
   prompts: "prompts",
+  workflows: "workflows",
   quarantine: "quarantine",
 } as const;
 
@@ -36,6 +38,8 @@ export const ATTEMPT_FILES = {
   outputs: "outputs",
   values: "values",
   work: "work",
+  /** A nested run. */
+  run: "run",
   record: "attempt.json",
 } as const;
 
@@ -51,10 +55,10 @@ export const decideRequest = (step: string, attempt: number, n: number) =>
   `decide-${step}-${attempt}-${n}.json`;
 
 /** The attempt's folder relative to the run, with `/` whatever the platform. */
-export function attemptPath(step: string, attempt: number): string {
-  return `${RUN_FILES.steps}/${step}/attempt-${attempt}`;
+export function attemptPath(name: AttemptName): string {
+  return `${RUN_FILES.steps}/${placeName(name)}/attempt-${name.attempt}`;
 }
 
-export function attemptDir(runDir: string, step: string, attempt: number): string {
-  return join(runDir, attemptPath(step, attempt));
+export function attemptDir(runDir: string, name: AttemptName): string {
+  return join(runDir, attemptPath(name));
 }

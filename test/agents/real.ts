@@ -69,7 +69,7 @@ function attempt(
   step: string,
   number: number,
 ): AttemptRecord & { agent: Record<string, unknown> } {
-  const dir = attemptDir(project.onlyRun(), step, number);
+  const dir = attemptDir(project.onlyRun(), { step, attempt: number });
   const read = (name: string) => JSON.parse(fs.readFileSync(join(dir, name), "utf8"));
   return { ...read("attempt.json"), agent: read("agent.json") };
 }
@@ -140,8 +140,11 @@ for (const [client, step, denied] of [
       [code, error?.code, agent.failure, agent.denied],
       [1, "AGENT_DENIED", "denied", [denied]],
     );
-    assert.equal(fs.existsSync(join(attemptDir(project.onlyRun(), "write", 1), "outputs/plan.md")), false);
-    assert.equal(fs.existsSync(attemptDir(project.onlyRun(), "write", 2)), false);
+    assert.equal(
+      fs.existsSync(join(attemptDir(project.onlyRun(), { step: "write", attempt: 1 }), "outputs/plan.md")),
+      false,
+    );
+    assert.equal(fs.existsSync(attemptDir(project.onlyRun(), { step: "write", attempt: 2 })), false);
   });
 }
 
@@ -180,7 +183,10 @@ for (const [status, expected] of [
       );
       assert.deepEqual([code, attempt(project, "work", 1).error?.code], [1, expected]);
       // Logging in does not come right by itself; a server may.
-      assert.equal(fs.existsSync(attemptDir(project.onlyRun(), "work", 2)), status === 500);
+      assert.equal(
+        fs.existsSync(attemptDir(project.onlyRun(), { step: "work", attempt: 2 })),
+        status === 500,
+      );
     });
 
     if (status === 500) continue;
@@ -233,7 +239,7 @@ steps:
     }
     assert.deepEqual(attempt(project, "work", 1).outputs, { n: { value: 1 } });
     assert.ok(server.calls.length > called, "the client has gone on");
-    assert.equal(fs.existsSync(attemptDir(project.onlyRun(), "work", 2)), false);
+    assert.equal(fs.existsSync(attemptDir(project.onlyRun(), { step: "work", attempt: 2 })), false);
     await project.quiet();
   });
 }

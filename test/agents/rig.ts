@@ -36,7 +36,7 @@ export function attemptFolder(
   step: string,
   attempt: number,
 ): Record<string, string> {
-  const dir = attemptDir(runDir, step, attempt);
+  const dir = attemptDir(runDir, { step, attempt });
   const found: Record<string, string> = {};
   for (const path of fs.readdirSync(dir, { recursive: true, encoding: "utf8" }).sort()) {
     const stat = fs.lstatSync(join(dir, path));

@@ -58,11 +58,11 @@ class Rig {
     const attempt = node.state.status === "running" ? node.state.attempt : node.attempts + 1;
     return {
       state,
-      places: { runDir: this.runDir, project: this.dir, secrets: this.secrets },
+      places: { runDir: this.runDir, project: this.dir, secrets: this.secrets, depth: 0 },
       node,
       step: node.step as AgentStep,
       attempt,
-      dir: attemptDir(this.runDir, step, attempt),
+      dir: attemptDir(this.runDir, { step, attempt }),
       base: { PATH: this.path },
       cookie: "c",
     };
@@ -87,7 +87,7 @@ class Rig {
     assert.ok(state.status === "running");
     const { attempt, cause } = state;
     const whole: AttemptRecord = { step, attempt, cause, status: "succeeded", outputs: {}, ...record };
-    const dir = attemptDir(this.runDir, step, attempt);
+    const dir = attemptDir(this.runDir, { step, attempt });
     fs.mkdirSync(dir, { recursive: true });
     fs.writeFileSync(join(dir, "attempt.json"), JSON.stringify(whole));
     const volatile = { startedAt: "", endedAt: "", stdoutBytes: 0, stderrBytes: 0 };
@@ -125,7 +125,9 @@ class Rig {
     step: string,
     attempt: number,
   ): { failure: unknown; denied: unknown; volatile: Record<string, unknown> } {
-    return JSON.parse(fs.readFileSync(join(attemptDir(this.runDir, step, attempt), "agent.json"), "utf8"));
+    return JSON.parse(
+      fs.readFileSync(join(attemptDir(this.runDir, { step, attempt }), "agent.json"), "utf8"),
+    );
   }
 }
 

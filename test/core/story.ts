@@ -10,8 +10,10 @@ import type {
   Usage,
 } from "../../src/core/event.ts";
 import { foldAll } from "../../src/core/fold.ts";
+import { placeName } from "../../src/core/ids.ts";
+import type { Json } from "../../src/core/json.ts";
 import { toRecord } from "../../src/core/record.ts";
-import { nodeAt, nodeOf, type RunState } from "../../src/core/state.ts";
+import { nodeAt, nodeOf, placeOf, type RunState } from "../../src/core/state.ts";
 import type { CommandStep, Step, Target, Workflow } from "../../src/core/workflow.ts";
 
 /** A step in short: what a test says of it, and defaults for the rest. */
@@ -49,6 +51,7 @@ export function workflow(
         workspaceMode: "project" as const,
         retry: { max: 0, delayMs: 0, backoff: 1, maxDelayMs: 60_000 },
         outputs: [],
+        pools: {},
         onInterrupt: "rerun" as const,
         allowFailure: false,
         ...(when !== undefined && { when: { source: when } }),
@@ -64,7 +67,7 @@ export function workflow(
         return { ...common, ...short, type: "approval", message: { source: message, parts: [message] } };
       }
       const command = { shell: ["sh", "-e"], script: { text: "true\n", variables: [] } };
-      return { ...common, type: "command", ...command, ...short };
+      return { ...common, type: "command", ...command, cache: false, ...short };
     },
   );
   const limits = { maxTotalIterations: 100, budget: {} };
@@ -77,6 +80,7 @@ export function workflow(
     limits,
     onFailure: "stop",
     redact: [],
+    pools: {},
     steps,
     mainSteps: shorts.length,
     outputs: {},
@@ -129,14 +133,24 @@ export class Story {
     return this.say({ event: "engine_started", how, version: "0", ...more, volatile });
   }
 
-  started(step: string): this {
-    const node = nodeOf(this.state, step);
-    const action = this.decide().find((each) => each.do === "start" && each.index === node.step.index);
-    assert.ok(action?.do === "start", `${step} may not start now: ${JSON.stringify(this.decide())}`);
-    const identity = { pid: 2, startTime: "0", bootId: "b", cookie: step };
+  /** Freezes the list of a `foreach`. */
+  listed(step: string, items: readonly Json[]): this {
+    const { index } = nodeOf(this.state, step);
+    const action = this.decide().find((each) => each.do === "foreach" && each.index === index);
+    assert.ok(action?.do === "foreach", `${step} may not start now: ${JSON.stringify(this.decide())}`);
+    return this.say({ event: "foreach_started", step, cause: action.cause, items });
+  }
+
+  /** `name`: a step, or an item of one: `fan/item-0`. */
+  started(name: string): this {
+    const place = placeNamed(name);
+    const node = nodeOf(this.state, place.step, place.item);
+    const action = this.decide().find((each) => each.do === "start" && each.index === node.index);
+    assert.ok(action?.do === "start", `${name} may not start now: ${JSON.stringify(this.decide())}`);
+    const identity = { pid: 2, startTime: "0", bootId: "b", cookie: name };
     return this.say({
       event: "attempt_started",
-      step,
+      ...place,
       attempt: node.attempts + 1,
       cause: action.cause,
       volatile: { process: identity },
@@ -144,15 +158,16 @@ export class Story {
   }
 
   ended(
-    step: string,
+    name: string,
     status: AttemptStatus,
     code = "EXIT_STATUS",
     more: { decision?: Decision; outputs?: AttemptRecord["outputs"]; usage?: Usage; retryAt?: number } = {},
   ): this {
-    const node = nodeOf(this.state, step);
+    const place = placeNamed(name);
+    const node = nodeOf(this.state, place.step, place.item);
     const { decision, outputs = {}, usage, retryAt } = more;
     const record: AttemptRecord = {
-      step,
+      ...place,
       attempt: node.attempts,
       cause: "first",
       status,
@@ -180,7 +195,8 @@ export class Story {
   /** Says what `decide` wants, as long as that needs no process. */
   settle(situation: Partial<Situation> = {}): this {
     for (;;) {
-      const action = this.decide(situation).find(({ do: what }) => what !== "start" && what !== "stop");
+      const isSaid = ({ do: what }: Action) => what !== "start" && what !== "stop" && what !== "foreach";
+      const action = this.decide(situation).find(isSaid);
       if (!action) return this;
       this.say(asEvent(this.state, action));
     }
@@ -210,17 +226,22 @@ export class Story {
   }
 }
 
+function placeNamed(name: string): { step: string; item?: number } {
+  const [, step = name, item] = /^(.+)\/item-(\d+)$/.exec(name) ?? [];
+  return item === undefined ? { step } : { step, item: Number(item) };
+}
+
 function asEvent(state: RunState, action: Action): RunEvent {
-  const idOf = (index: number) => nodeAt(state, index).step.id;
+  const placeAt = (index: number) => placeOf(nodeAt(state, index));
   switch (action.do) {
     case "skip":
-      return { event: "step_skipped", step: idOf(action.index), because: action.because };
+      return { event: "step_skipped", ...placeAt(action.index), because: action.because };
     case "schedule_retry": {
       const notBefore = new Date(action.notBefore).toISOString();
       const { attempt, because } = action;
       return {
         event: "retry_scheduled",
-        step: idOf(action.index),
+        ...placeAt(action.index),
         attempt,
         because,
         volatile: { notBefore },
@@ -246,8 +267,11 @@ function asEvent(state: RunState, action: Action): RunEvent {
         ...(action.reason && { reason: action.reason }),
         outputs: {},
       };
+    case "foreach":
+      throw new Error("needs a list");
     case "start":
     case "stop":
+    case "resume":
       throw new Error("needs a process");
     default:
       return action satisfies never;
@@ -255,10 +279,14 @@ function asEvent(state: RunState, action: Action): RunEvent {
 }
 
 function inShort(state: RunState, action: Action): string {
-  const idOf = (index: number) => nodeAt(state, index).step.id;
+  const idOf = (index: number) => placeName(placeOf(nodeAt(state, index)));
   switch (action.do) {
     case "start":
       return `start ${idOf(action.index)} (${action.cause})`;
+    case "foreach":
+      return `foreach ${idOf(action.index)} (${action.cause})`;
+    case "resume":
+      return `resume ${idOf(action.index)}`;
     case "skip":
       return `skip ${idOf(action.index)}`;
     case "stop":

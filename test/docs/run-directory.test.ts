@@ -30,7 +30,7 @@ test("every file name of the layout has an entry, and every entry a name in the 
     LOCK_FILES.owner(epoch),
     LOCK_FILES.free(epoch),
     LOCK_FILES.heartbeat,
-    attemptPath("<step>", n),
+    attemptPath({ step: "<step>", attempt: n }),
     ...Object.values(ATTEMPT_FILES),
   ];
   const entries = rows(section(page, "## Files")).map(([name = ""]) => code(name)[0]?.replace(/\/$/, ""));

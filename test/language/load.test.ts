@@ -21,6 +21,7 @@ test("what a small file leaves out has its default", () => {
     limits: { maxTotalIterations: 100, budget: {} },
     onFailure: "stop",
     redact: [],
+    pools: {},
     mainSteps: 1,
     outputs: {},
   };

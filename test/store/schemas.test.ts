@@ -23,19 +23,30 @@ assert.ok(attemptIs && runIs && lineIs && gateIs);
 
 const sha256 = "0".repeat(64);
 const at = AT.toISOString();
-const workflow = { id: "nightly", file: "workflow.yaml", sha256, source: "project:nightly.yaml" };
-const reason = { code: "SIGNAL", message: "stopped", step: "a", attempt: 1, hint: "resume it" };
+const workflow = {
+  id: "nightly",
+  file: "workflow.yaml",
+  sha256,
+  source: "project:nightly.yaml",
+  step: "deploy/inner",
+};
+const reason = { code: "SIGNAL", message: "stopped", step: "a", item: 0, attempt: 1, hint: "resume it" };
 
 /** All keys a record can have. */
 const attempt: Required<AttemptRecord> = {
   step: "a",
+  item: 3,
   attempt: 2,
   cause: "retry",
   status: "failed",
   exitCode: 1,
   signal: "SIGTERM",
   error: { code: "EXIT_STATUS", message: "it failed", hint: "mend it", details: { bundle: "it is missing" } },
-  outputs: { n: { value: [1, null] }, bundle: { file: "steps/a/attempt-2/outputs/b", bytes: 3, sha256 } },
+  outputs: {
+    n: { value: [1, null] },
+    bundle: { file: "steps/a/attempt-2/outputs/b", bytes: 3, sha256 },
+    all: { list: [null, { value: 1 }, { file: "steps/b/item-2/attempt-1/outputs/b", bytes: 3, sha256 }] },
+  },
   decision: "reject",
   next: { to: "b", because: "next step in the file" },
 };
@@ -57,7 +68,10 @@ const run: RunRecord = {
   reason,
   inputs: { token: { $secret: "token" } },
   options: { durability: "power", keep_going: true },
-  pointer: [{ step: "a", attempt: 2, state: "retrying" }],
+  pointer: [
+    { step: "a", attempt: 2, state: "retrying" },
+    { step: "c", item: 3, attempt: 1, state: "due" },
+  ],
   nextExpectedAction: "resume it",
   steps: {
     a: { status: "failed", attempts: 2, error: { code: "EXIT_STATUS", message: "it failed" }, allowed: true },
@@ -92,6 +106,7 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
     event: "run_created",
     format: "wf.run/1",
     workflow,
+    parent: { step: "a", item: 0, attempt: 1 },
     inputs: {},
     limits: { max_total_iterations: 1, run_timeout_ms: 1, max_parallel: 1, max_tokens: 1, max_cost_usd: 0.5 },
     options: run.options,
@@ -108,12 +123,23 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
   attempt_started: {
     event: "attempt_started",
     step: "a",
+    item: 0,
     attempt: 1,
     cause: "first",
     volatile: { process },
   },
-  attempt_adopted: { event: "attempt_adopted", step: "a", attempt: 1 },
-  attempt_stopping: { event: "attempt_stopping", step: "a", attempt: 1, because: "TIMEOUT" },
+  attempt_adopted: { event: "attempt_adopted", step: "a", item: 0, attempt: 1 },
+  foreach_started: { event: "foreach_started", step: "a", cause: "first", items: [1, { b: null }] },
+  attempt_waiting: {
+    event: "attempt_waiting",
+    step: "a",
+    item: 0,
+    attempt: 1,
+    reason,
+    volatile: { until: at },
+  },
+  attempt_resumed: { event: "attempt_resumed", step: "a", item: 0, attempt: 1 },
+  attempt_stopping: { event: "attempt_stopping", step: "a", item: 0, attempt: 1, because: "TIMEOUT" },
   attempt_ended: {
     event: "attempt_ended",
     record: attempt,
@@ -137,10 +163,11 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
   },
   finally_started: { event: "finally_started", status: "failed", reason },
   transition: { event: "transition", from: "a", to: "done", because: { code: "LAST_STEP", message: "last" } },
-  step_skipped: { event: "step_skipped", step: "a", because: "so" },
+  step_skipped: { event: "step_skipped", step: "a", item: 0, because: "so" },
   retry_scheduled: {
     event: "retry_scheduled",
     step: "a",
+    item: 0,
     attempt: 1,
     because: "so",
     volatile: { notBefore: at },
@@ -151,7 +178,7 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
   definition_changed: { event: "definition_changed", what: "a", old: null, new: "b" },
   input_changed: { event: "input_changed", what: "a", old: 1, new: null },
   limit_clamped: { event: "limit_clamped", step: "a", limit: "timeout", from: 2, to: 1 },
-  security: { event: "security", step: "a", attempt: 1, what: "so" },
+  security: { event: "security", step: "a", item: 0, attempt: 1, what: "so" },
   run_ended: { event: "run_ended", status: "failed", reason, outputs: {} },
 };
 

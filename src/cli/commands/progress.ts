@@ -60,7 +60,8 @@ async function followEvents(runDir: string, name: string, json: boolean): Promis
         for (const line of lines) {
           if (json) printJsonLine(line);
           else {
-            const text = eventLine(line, gateOpenedBy(line, runDir)?.gate?.message);
+            const asks = gateOpenedBy(line, runDir)?.gate?.message;
+            const text = eventLine(line, asks === undefined ? {} : { asks });
             if (text !== null) print(text);
           }
         }

@@ -43,7 +43,7 @@ function showAttempt(view: CurrentView, name: NamedAttempt, runsDir: string, jso
   const lines = linesOf(view);
   const found = attempt === 0 ? null : viewAttempt(lines, name.step, attempt);
   if (found === null) throw notTried(view, name.step);
-  const dir = attemptDir(view.runDir, name.step, attempt);
+  const dir = attemptDir(view.runDir, { ...name, attempt });
   const isIt = (each: { readonly step: string; readonly attempt: number }) =>
     each.step === name.step && each.attempt === attempt;
   const details: AttemptDetails = {

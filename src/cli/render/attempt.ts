@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { AttemptRecord, OutputValue, Usage } from "../../core/event.ts";
 import { isJsonObject, type JsonObject } from "../../core/json.ts";
+import { outputJson } from "../../core/output-value.ts";
 import type { AttemptView } from "../../review/attempt-view.ts";
 import type { GateRecord } from "../../steps/approval.ts";
 import { ATTEMPT_FILES, attemptPath } from "../../store/layout.ts";
@@ -42,7 +43,7 @@ export interface AttemptDetails {
 
 export function attemptText(details: AttemptDetails): string {
   const { runDir, view, attempts, script, prompt, agent, usage } = details;
-  const folder = attemptPath(view.step, view.attempt);
+  const folder = attemptPath(view);
   const because = view.because === null ? "" : `: ${oneLine(view.because)}`;
   const lines = [
     field("step", view.step),
@@ -126,14 +127,14 @@ function outputLines(record: AttemptRecord | null): string[] {
 }
 
 function outputText(output: OutputValue): string {
-  if ("value" in output) return shortValue(output.value);
-  return `${output.file}, ${bytes(output.bytes)}, sha256 ${output.sha256}`;
+  if ("file" in output) return `${output.file}, ${bytes(output.bytes)}, sha256 ${output.sha256}`;
+  return shortValue(outputJson(output, ({ file }) => file));
 }
 
 /** Described by `schemas/cli/show.schema.json`. */
 export function attemptJson(runId: string, details: AttemptDetails): object {
   const { view } = details;
-  const folder = attemptPath(view.step, view.attempt);
+  const folder = attemptPath(view);
   return {
     runId,
     step: view.step,

@@ -1,14 +1,21 @@
 import type { AttemptRecord, JournalLine, StopReason, TransitionCode } from "../../core/event.ts";
+import { type AttemptName, placeName } from "../../core/ids.ts";
 import { PAST } from "./gate.ts";
 import { colors, paintStatus } from "./style.ts";
 import { between, localTime, oneLine, timeOfDay } from "./text.ts";
 
+/** Around an event: the steps that its nested run is in, and the message of the gate that it opens. */
+export interface Around {
+  readonly within?: string;
+  readonly asks?: string;
+}
+
 /**
  * One line per event: time, run, step/attempt, what happened. Null for events that only repeat what another line
- * says: where a sequence goes next is told by the start of that step. `asks`: the message of the gate that it opens.
+ * says: where a sequence goes next is told by the start of that step.
  */
-export function eventLine(line: JournalLine, asks?: string): string | null {
-  const told = tell(line, asks);
+export function eventLine(line: JournalLine, around: Around = {}): string | null {
+  const told = tell(line, around);
   if (told === null) return null;
   const c = colors();
   const where = told.where === undefined ? "" : `${c.bold(told.where)} `;
@@ -21,10 +28,19 @@ export function shortRun(runId: string): string {
 }
 
 /** What happened and to what, without time and run. */
-export function tell(
-  line: JournalLine,
-  asks?: string,
-): { readonly where?: string; readonly text: string } | null {
+export function tell(line: JournalLine, { within, asks }: Around = {}): Told | null {
+  const told = tellOf(line, asks);
+  if (within === undefined || told === null) return told;
+  // How a nested run begins and ends is told by the attempt that it is.
+  return told.where === undefined ? null : { ...told, where: `${within}/${told.where}` };
+}
+
+interface Told {
+  readonly where?: string;
+  readonly text: string;
+}
+
+function tellOf(line: JournalLine, asks: string | undefined): Told | null {
   switch (line.event) {
     case "run_created":
       return { text: `run created from ${line.workflow.source}` };
@@ -33,21 +49,29 @@ export function tell(
     case "attempt_started": {
       const text = asks === undefined ? "started" : `${paintStatus("waiting", "waits")} for a decision`;
       const message = asks === undefined ? "" : `: ${oneLine(asks.trimEnd())}`;
-      return { where: `${line.step}/${line.attempt}`, text: `${text}${CAUSE[line.cause]}${message}` };
+      return { where: attemptName(line), text: `${text}${CAUSE[line.cause]}${message}` };
     }
+    case "foreach_started": {
+      const count = line.items.length;
+      return { where: line.step, text: `${count === 1 ? "1 item" : `${count} items`}${CAUSE[line.cause]}` };
+    }
+    case "attempt_waiting":
+      return { where: attemptName(line), text: `${paintStatus("waiting")}: ${oneLine(line.reason.message)}` };
+    case "attempt_resumed":
+      return { where: attemptName(line), text: "goes on" };
     case "attempt_adopted":
-      return { where: `${line.step}/${line.attempt}`, text: "went on without its engine, adopted" };
+      return { where: attemptName(line), text: "went on without its engine, adopted" };
     case "attempt_stopping":
-      return { where: `${line.step}/${line.attempt}`, text: `is being stopped: ${STOP[line.because]}` };
+      return { where: attemptName(line), text: `is being stopped: ${STOP[line.because]}` };
     case "attempt_ended":
       return {
-        where: `${line.record.step}/${line.record.attempt}`,
+        where: attemptName(line.record),
         text: outcome(line.record, between(line.volatile.startedAt, line.volatile.endedAt)),
       };
     case "decision": {
       const comment = line.comment === "" ? "" : `: ${oneLine(line.comment)}`;
       return {
-        where: `${line.step}/${line.attempt}`,
+        where: attemptName(line),
         text: `${oneLine(line.volatile.by)} ${line.decision === "approve" ? "approves" : "rejects"}${comment}`,
       };
     }
@@ -56,13 +80,13 @@ export function tell(
       return { text: `the run comes to its end as ${paintStatus(line.status)}${why}; its finally steps run` };
     }
     case "step_skipped":
-      return { where: line.step, text: `${paintStatus("skipped")}: ${oneLine(line.because)}` };
+      return { where: placeName(line), text: `${paintStatus("skipped")}: ${oneLine(line.because)}` };
     case "transition":
       if (!JUMPS.has(line.because.code)) return null;
       return { where: line.from, text: `goes to ${line.to}: ${oneLine(line.because.message)}` };
     case "retry_scheduled": {
       const wait = between(line.at, line.volatile.notBefore);
-      return { where: `${line.step}/${line.attempt}`, text: `${oneLine(line.because)}; again in ${wait}` };
+      return { where: attemptName(line), text: `${oneLine(line.because)}; again in ${wait}` };
     }
     case "run_waiting":
       return {
@@ -83,12 +107,16 @@ export function tell(
         text: `${line.limit} cut from ${JSON.stringify(line.from)} to ${JSON.stringify(line.to)}`,
       };
     case "security":
-      return { where: `${line.step}/${line.attempt}`, text: `refused: ${oneLine(line.what)}` };
+      return { where: attemptName(line), text: `refused: ${oneLine(line.what)}` };
     case "run_ended":
       return { text: `run ${paintStatus(line.status)}` };
     default:
       return line satisfies never;
   }
+}
+
+function attemptName(name: AttemptName): string {
+  return `${placeName(name)}/${name.attempt}`;
 }
 
 /** `succeeded in 2.1 s`, `failed in 40 ms: exit status 2`. */

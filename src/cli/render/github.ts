@@ -24,22 +24,26 @@ export function isGithubActions(): boolean {
  */
 export const GITHUB: Teller = {
   created: PLAIN.created as NonNullable<Teller["created"]>,
-  event(line, runDir, asks) {
+  event(line, runDir, told) {
     if (isToldByCreated(line)) return;
     if (line.event === "attempt_ended") {
-      printGroup(line, runDir);
+      printGroup(line, runDir, told.within);
       return;
     }
-    const text = eventLine(line, asks);
+    const text = eventLine(line, told);
     if (text !== null) print(defuse(text));
   },
 };
 
-function printGroup(line: JournalLine & { event: "attempt_ended" }, runDir: string | undefined): void {
-  const told = tell(line);
+function printGroup(
+  line: JournalLine & { event: "attempt_ended" },
+  runDir: string | undefined,
+  within: string | undefined,
+): void {
+  const told = tell(line, within === undefined ? {} : { within });
   print(`::group::${defuse(`${told?.where} ${told?.text}`)}`);
   if (runDir !== undefined) {
-    const folder = attemptPath(line.record.step, line.record.attempt);
+    const folder = attemptPath(line.record);
     for (const name of [ATTEMPT_FILES.stdout, ATTEMPT_FILES.stderr]) {
       const lines = lastLines(join(runDir, folder, name), LOG_LINES);
       if (lines.length > 0) printGuarded(lines);

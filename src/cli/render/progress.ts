@@ -10,8 +10,16 @@ import { oneLine } from "./text.ts";
 /** What is told while a run is driven, and where. */
 export interface Teller {
   created?(runId: string, runDir: string): void;
-  /** `asks`: the message of the gate that it opens. */
-  event?(line: JournalLine, runDir: string | undefined, asks?: string): void;
+  /**
+   * @param runDir of the run, or of the nested run that the event is of
+   * @param within the steps that this nested run is in
+   * @param asks the message of the gate that it opens
+   */
+  event?(
+    line: JournalLine,
+    runDir: string | undefined,
+    told: { readonly within?: string; readonly asks?: string },
+  ): void;
 }
 
 /** An observer that also knows how far things have come. */
@@ -38,10 +46,14 @@ export function progress(
         runDir = run.runDir;
         teller.created?.(run.runId, run.runDir);
       },
-      event(line) {
+      event(line, _state, within) {
         moved = true;
-        const opened = runDir === undefined ? null : gateOpenedBy(line, runDir);
-        teller.event?.(line, runDir, opened?.gate?.message);
+        const place = within?.runDir ?? runDir;
+        const asks = place === undefined ? undefined : gateOpenedBy(line, place)?.gate?.message;
+        teller.event?.(line, place, {
+          ...(within && { within: within.name }),
+          ...(asks !== undefined && { asks }),
+        });
       },
       note(sentence) {
         printDiagnostic(`note: ${oneLine(sentence)}`);
@@ -55,9 +67,9 @@ export const PLAIN: Teller = {
   created(runId, runDir) {
     print(`run ${colors().bold(runId)} in ${displayPath(runDir)}`);
   },
-  event(line, _runDir, asks) {
+  event(line, _runDir, told) {
     if (isToldByCreated(line)) return;
-    const text = eventLine(line, asks);
+    const text = eventLine(line, told);
     if (text !== null) print(text);
   },
 };

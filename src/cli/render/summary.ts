@@ -25,7 +25,8 @@ export interface LogExcerpt {
 export function rootLog({ runDir, record }: Outcome): LogExcerpt | undefined {
   const { reason, status } = record;
   if (status !== "failed" || reason?.step === undefined || reason.attempt === undefined) return undefined;
-  const folder = attemptPath(reason.step, reason.attempt);
+  const { step, item, attempt } = reason;
+  const folder = attemptPath({ step, item, attempt });
   for (const name of [ATTEMPT_FILES.stderr, ATTEMPT_FILES.stdout]) {
     const lines = lastLines(join(runDir, folder, name), LOG_LINES);
     if (lines.length > 0) return { file: `${folder}/${name}`, lines };

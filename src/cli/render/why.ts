@@ -171,7 +171,7 @@ function stderrLines(why: Why, step: string, attempt: number): string[] {
 }
 
 function stderrOf({ runDir }: Why, step: string, attempt: number): string[] {
-  return lastLines(join(attemptDir(runDir, step, attempt), ATTEMPT_FILES.stderr), LOG_LINES);
+  return lastLines(join(attemptDir(runDir, { step, attempt }), ATTEMPT_FILES.stderr), LOG_LINES);
 }
 
 const CAUSE: Readonly<Record<AttemptTrace["cause"], string>> = {

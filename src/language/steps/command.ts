@@ -31,6 +31,6 @@ export const command: StepReader = {
       return reader.refuse("BAD_VALUE", text, "`run` is empty", "write the commands to run");
     const view = VIEWS.step(place);
     const script = buildScript(text, shell, reader.problems, (piece) => names.path(text, piece, view));
-    return { ...common, type: "command", shell, script };
+    return { ...common, type: "command", shell, script, cache: false };
   },
 };

@@ -1,0 +1,177 @@
+import { existsSync, renameSync } from "node:fs";
+import { join, posix } from "node:path";
+import type { Failure, JournalLine, RunReason, Usage } from "../core/event.ts";
+import { foldAll } from "../core/fold.ts";
+import { type AttemptName, placeName } from "../core/ids.ts";
+import type { Json } from "../core/json.ts";
+import { WfError } from "../core/problem.ts";
+import { type RunRecord, toRecord } from "../core/record.ts";
+import type { NestedStep } from "../core/workflow.ts";
+import { resolveInputs } from "../language/inputs.ts";
+import { acceptSecrets } from "../secrets/supply.ts";
+import { ATTEMPT_FILES, attemptDir, CREATING_PREFIX, RUN_FILES } from "../store/layout.ts";
+import { readRun } from "../store/open-run.ts";
+import { removeDeadCreating } from "../store/runs-dir.ts";
+import { shareTree } from "../store/share-tree.ts";
+import { ownIdentity } from "../system/identity.ts";
+import type { Outcome } from "./api.ts";
+import { Clock } from "./clock.ts";
+import { driveAndRelease } from "./conclude.ts";
+import type { DriveGroup, InnerOptions } from "./drive-group.ts";
+import { nestedFiles, sha256 } from "./load.ts";
+import { nestedDir } from "./nested-dir.ts";
+import { attendRequests, resume } from "./resume.ts";
+import type { Session } from "./session.ts";
+import { createSession } from "./start.ts";
+
+/** The attempt whose run is driven, and what it is given. */
+export interface NestedAttempt {
+  readonly outer: Session;
+  readonly group: DriveGroup;
+  readonly step: NestedStep;
+  readonly name: AttemptName;
+  /** It goes on with what an earlier attempt has done. */
+  readonly goesOn: boolean;
+  readonly inputs: Readonly<Record<string, Json>>;
+  readonly secrets: ReadonlyMap<string, string>;
+  /** The environment its steps start from. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Stay at gates and limits. */
+  readonly wait: boolean;
+  /** It was asked to stop before there was anything to stop. */
+  isStopped(): boolean;
+}
+
+export type NestedEnd =
+  | { readonly waiting: RunReason; readonly until: string | null }
+  | { readonly ended: RunRecord; readonly usage: Usage | null }
+  /** There is no run. */
+  | { readonly failure: Failure }
+  | { readonly notRun: true };
+
+/**
+ * Drives the run of an attempt until it has ended or waits: creates it, goes on with it, or takes the end that it has
+ * come to already. What is wrong with the step itself is a failure; all else is raised.
+ */
+export async function driveNested(attempt: NestedAttempt): Promise<NestedEnd> {
+  const { outer, name, goesOn } = attempt;
+  const runDir = nestedDir(outer.places.runDir, name);
+  try {
+    if (!existsSync(runDir)) {
+      if (attempt.isStopped()) return { notRun: true };
+      removeDeadCreating(attemptDir(outer.places.runDir, name));
+      const before = goesOn ? runBefore(outer.places.runDir, name) : null;
+      if (before === null) return endOf(await begin(attempt));
+      copyRun(before, runDir, outer.sync);
+      return endOf(await goOn(attempt, runDir));
+    }
+    const ended = endedRecord(attempt, runDir);
+    return endOf(ended ? { record: ended } : await goOn(attempt, runDir));
+  } catch (error) {
+    if (!(error instanceof WfError) || error.exitCode !== 2) throw error;
+    const { code, message, hint } = error;
+    return { failure: { code, message, ...(hint !== undefined && { hint }) } };
+  }
+}
+
+function endOf({ record }: Pick<Outcome, "record">): NestedEnd {
+  const { usage, waitingUntil } = record.volatile;
+  if (record.status === "waiting" && record.reason) {
+    return { waiting: record.reason, until: waitingUntil ?? null };
+  }
+  const tokens = usage && usage.unknown > 0 && usage.tokens === 0 ? null : usage?.tokens;
+  const costUsd = usage && usage.unknownCost > 0 && usage.costUsd === 0 ? null : usage?.costUsd;
+  const used = usage ? { tokens: tokens ?? null, costUsd: costUsd ?? null } : null;
+  return { ended: record, usage: used };
+}
+
+async function begin(attempt: NestedAttempt): Promise<Outcome> {
+  const { outer, step, name, inputs: values, secrets: given } = attempt;
+  const { definition } = step;
+  const { workflow } = definition;
+  const { state, places } = outer;
+  const inputs = resolveInputs(
+    workflow,
+    Object.entries(values).map(([input, value]) => ({ name: input, value, from: "file" as const })),
+    given,
+  );
+  if (!inputs.ok) throw new WfError(inputs.problems);
+  const secrets = acceptSecrets(given);
+  const { bytes, files } = nestedFiles(places.runDir, definition);
+  const { source } = state.source;
+  const session = createSession(
+    {
+      runsDir: attemptDir(places.runDir, name),
+      folder: ATTEMPT_FILES.run,
+      runId: `${state.runId}.${placeName(name).replace("/item-", "-")}-${name.attempt}`,
+      loaded: { bytes, sha256: sha256(bytes), workflow, files },
+      source: definition.file === undefined ? source : posix.join(posix.dirname(source), definition.file),
+      ...(definition.step !== undefined && { step: definition.step }),
+      parent: { step: name.step, ...(name.item !== undefined && { item: name.item }), attempt: name.attempt },
+      inputs: inputs.inputs,
+      options: state.options,
+      git: state.git,
+      places: { secrets, project: places.project, depth: places.depth + 1 },
+    },
+    new Clock(),
+    outer.observerWithin(name, nestedDir(places.runDir, name)),
+  );
+  const options = optionsOf(attempt);
+  const outcome = await driveAndRelease(session, options);
+  return outcome.moreRequests ? attendRequests(outcome, options) : outcome;
+}
+
+function goOn(attempt: NestedAttempt, runDir: string): Promise<Outcome> {
+  return resume({ ...optionsOf(attempt), runDir, project: attempt.outer.places.project });
+}
+
+function optionsOf(attempt: NestedAttempt): InnerOptions {
+  const { outer, group, name, secrets, env, wait } = attempt;
+  return {
+    inside: { group, depth: outer.places.depth + 1 },
+    secrets: Object.fromEntries(secrets),
+    env,
+    ...(wait && { wait }),
+    observer: outer.observerWithin(name, nestedDir(outer.places.runDir, name)),
+  };
+}
+
+/** The run of the newest attempt before this one that has any. */
+function runBefore(runDir: string, { attempt, ...place }: AttemptName): string | null {
+  for (let n = attempt - 1; n > 0; n--) {
+    const before = nestedDir(runDir, { ...place, attempt: n });
+    if (existsSync(before)) return before;
+  }
+  return null;
+}
+
+/** Whole or not at all: what is there under its name is a run. */
+function copyRun(from: string, to: string, sync: boolean): void {
+  const { pid, startTime } = ownIdentity();
+  const making = join(
+    to,
+    "..",
+    `${CREATING_PREFIX}${ATTEMPT_FILES.run}-${pid}-${startTime.replace(/[^A-Za-z0-9]+/g, "-")}`,
+  );
+  // What lies under `steps/` belongs to attempts that have ended; all else is still written to.
+  shareTree(from, making, { sync, copied: (path) => !path.startsWith(`${RUN_FILES.steps}/`) });
+  renameSync(making, to);
+}
+
+/**
+ * The end that the run has come to already; null if it has not. A copy of an earlier attempt's run that nobody has gone
+ * on with yet has not come to its end: it is to be gone on with.
+ */
+function endedRecord({ outer, step, name, goesOn }: NestedAttempt, runDir: string): RunRecord | null {
+  const lines = linesOf(runDir);
+  const last = lines.at(-1);
+  if (last?.event !== "run_ended") return null;
+  const before = goesOn ? runBefore(outer.places.runDir, name) : null;
+  if (before !== null && linesOf(before).at(-1)?.seq === last.seq) return null;
+  return toRecord(foldAll(step.definition.workflow, lines), 0);
+}
+
+function linesOf(runDir: string): readonly JournalLine[] {
+  const found = readRun(runDir);
+  return found.kind === "current" ? found.lines : [];
+}
