@@ -32,5 +32,5 @@ export async function requireSecrets(
   const isSecret = Object.values(inputs).some((value) => isJsonObject(value) && "$secret" in value);
   if (!isSecret && given === undefined) return;
   const { secretsAgain } = await import("../secrets/supply.ts");
-  secretsAgain(await definitionOf(runDir, workflow.id), inputs, given, process.env);
+  secretsAgain(await definitionOf(runDir, workflow), inputs, given, process.env);
 }

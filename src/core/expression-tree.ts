@@ -16,8 +16,11 @@ export interface ExpressionReference {
   readonly length: number;
 }
 
-/** The names that expressions see. */
-export const ROOTS: readonly string[] = ["inputs", "steps", "workflow", "env"];
+/** The names that expressions see; the last two in a step with `foreach`. */
+export const ROOTS: readonly string[] = ["inputs", "steps", "workflow", "env", "item", "item_index"];
+
+/** Functions whose first argument is a name of their own, for the arguments after it. */
+const MACROS: readonly string[] = ["all", "exists", "exists_one", "map", "filter", "bind"];
 
 export type JudgePattern = (pattern: string) => { readonly message: string } | null;
 
@@ -52,15 +55,32 @@ function patternNode(node: ASTNode): ASTNode | undefined {
 /** The paths in a tree that begin with a name that expressions see. */
 export function collectReferences(ast: ASTNode): ExpressionReference[] {
   const found: ExpressionReference[] = [];
-  collect(ast, found);
+  collect(ast, [], found);
   return found;
 }
 
-function collect(node: ASTNode, found: ExpressionReference[]): void {
+/** `own`: names of macros around the node, which hide those that all expressions see. */
+function collect(node: ASTNode, own: readonly string[], found: ExpressionReference[]): void {
   const segments = pathOf(node);
-  if (segments && ROOTS.includes(segments[0] ?? "")) {
+  const [root = ""] = segments ?? [];
+  if (segments && ROOTS.includes(root)) {
+    if (own.includes(root)) return;
     found.push({ segments, offset: node.range.start, length: node.range.end - node.range.start });
-  } else for (const child of childrenOf(node)) collect(child, found);
+    return;
+  }
+  const [name, inner] = macroIn(node) ?? [];
+  for (const child of childrenOf(node)) {
+    const isInner = name !== undefined && inner?.includes(child);
+    collect(child, isInner ? [...own, name] : own, found);
+  }
+}
+
+/** The name that a macro gives to its elements, and the arguments in which it has it. */
+function macroIn(node: ASTNode): [string, readonly ASTNode[]] | null {
+  if (node.op !== "rcall" || !MACROS.includes(node.args[0])) return null;
+  const [name, ...rest] = node.args[2];
+  if (name?.op !== "id") return null;
+  return [name.args, [name, ...(node.args[0] === "bind" ? rest.slice(1) : rest)]];
 }
 
 function pathOf(node: ASTNode): string[] | null {

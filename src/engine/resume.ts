@@ -144,7 +144,7 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
   if (sha256(definition) !== created.workflow.sha256) {
     throw damaged(runDir, `${RUN_FILES.definition} is not the one that the run was created with`);
   }
-  const workflow = loadCopy(runDir, definition, created.workflow.id);
+  const workflow = loadCopy(runDir, definition, created.workflow);
   if (request.from !== undefined) requireStep(workflow, request.from, "--from");
   if (request.until !== undefined) requireStep(workflow, request.until, "--until");
   const project = projectOf(runDir, created, request.project);

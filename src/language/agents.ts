@@ -15,25 +15,36 @@ const AGENT_KEYS = {
   ignored: ["can_orchestrate_workflows"],
 };
 
-/** The nodes of `agents` and `providers` in one place. */
+/** The nodes of `agents` and `providers`, from the outside in: of one name the last counts. */
 export interface AgentNodes {
-  readonly agents?: Node | undefined;
-  readonly providers?: Node | undefined;
+  readonly agents: readonly Node[];
+  readonly providers: readonly Node[];
 }
 
 /** By name; null for one that was refused. */
-export type Agents = ReadonlyMap<string, Agent | null>;
+export type Agents = ReadonlyMap<string, () => Agent | null>;
 
-/** The agents of a workbook and of its workflow; the workflow's go before those of the same name. */
-export function readAgents(book: AgentNodes, own: AgentNodes, reader: Reader, names: Names): Agents {
-  const providers = readProviders([book.providers, own.providers], reader);
-  const found = new Map<string, Agent | null>();
-  for (const node of [book.agents, own.agents]) {
-    const map = node && reader.map(node, "`agents`", "write `agents: { name: { provider: claude } }`");
+/**
+ * The agents that steps can call, by name. Of one name the last counts.
+ * @param isInStep those around it have been judged there: here they are only as far as they are called
+ */
+export function readAgents(
+  around: AgentNodes,
+  own: { readonly agents: Node | undefined; readonly providers: Node | undefined },
+  isInStep: boolean,
+  reader: Reader,
+  names: Names,
+): Agents {
+  const providers = readProviders([...around.providers, ...(own.providers ? [own.providers] : [])], reader);
+  const found = new Map<string, () => Agent | null>();
+  for (const node of [...around.agents, ...(own.agents ? [own.agents] : [])]) {
+    const map = reader.map(node, "`agents`", "write `agents: { name: { provider: claude } }`");
     for (const [name, { key, value }] of map?.entries ?? []) {
       const fault = nameFault(name);
       if (fault) reader.problems.add("BAD_ID", key, `the agent's name "${name}" ${fault}`);
-      found.set(name, readAgent(name, value, providers, reader, names));
+      const read = () => readAgent(name, value, providers, reader, names);
+      const agent = isInStep && node !== own.agents ? null : read();
+      found.set(name, agent ? () => agent : read);
     }
   }
   return found;
@@ -99,8 +110,9 @@ export function findAgent(step: MapNode, id: string, agents: Agents, reader: Rea
     return null;
   }
   const name = reader.string(node, "`agent`");
-  const found = name === null ? null : agents.get(name);
-  if (found !== undefined || name === null) return found ?? null;
+  if (name === null) return null;
+  const found = agents.get(name);
+  if (found) return found();
   const hint =
     agents.size === 0
       ? `declare it: \`agents: { ${nameFault(name) ? "name" : name}: { provider: claude } }\``

@@ -6,6 +6,7 @@ import type { Problem, ProblemCode } from "../core/problem.ts";
 import type { InputDeclaration, Workflow } from "../core/workflow.ts";
 import { suggest } from "./did-you-mean.ts";
 import { parseJson } from "./json-text.ts";
+import { typesOf } from "./schema.ts";
 import { resolveSecrets } from "./secrets.ts";
 
 export { parseInputFile } from "./input-file.ts";
@@ -60,7 +61,7 @@ export function resolveInputs(
     if (input.secret) continue;
     const from = chosen.get(input.name);
     if (!from && input.default === undefined && !input.optional) {
-      const all = workflow.inputs.map(describe).join("; ");
+      const all = workflow.inputs.map(describeInput).join("; ");
       add(
         "INPUT_MISSING",
         `the input "${input.name}" is missing`,
@@ -81,8 +82,8 @@ export function resolveInputs(
 export type AddProblem = (code: ProblemCode, message: string, from?: GivenInput, hint?: string) => void;
 
 /** `version (string)`, `dry_run (boolean, default false)`. */
-function describe(input: InputDeclaration): string {
-  const types = typesOf(input);
+export function describeInput(input: InputDeclaration): string {
+  const types = typesOf(input.schema) ?? [];
   const notes = types.length > 0 ? [types.join(" or ")] : [];
   if (input.default !== undefined) notes.push(`default ${JSON.stringify(input.default)}`);
   else if (input.optional) notes.push("optional");
@@ -94,12 +95,6 @@ function hintFor(input: InputDeclaration): string | undefined {
   return input.description === undefined ? undefined : `${input.name}: ${input.description}`;
 }
 
-function typesOf(input: InputDeclaration): readonly string[] {
-  const type = input.schema?.type;
-  if (typeof type === "string") return [type];
-  return Array.isArray(type) ? type.filter((each) => typeof each === "string") : [];
-}
-
 type Value =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly faults: readonly string[] };
@@ -107,7 +102,7 @@ type Value =
 function readValue(input: InputDeclaration, given: GivenInput): Value {
   const isText = given.from === "argument" && typeof given.value === "string";
   const read = isText
-    ? fromText(given.value as string, typesOf(input))
+    ? fromText(given.value as string, typesOf(input.schema) ?? [])
     : { ok: true as const, value: given.value };
   if (!read.ok || !input.schema) return read;
   const faults = valueFaults(input.schema, read.value);

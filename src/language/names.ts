@@ -1,10 +1,11 @@
 import { expressionReferences } from "../core/expression.ts";
 import { type Piece, parseTemplate, scanTemplate } from "../core/template.ts";
-import type { InputDeclaration, Template } from "../core/workflow.ts";
+import type { InputDeclaration, Template, TemplatePath } from "../core/workflow.ts";
 import { type Candidates, nearest, suggest } from "./did-you-mean.ts";
 import type { Inside } from "./node.ts";
 import type { TextNode } from "./read.ts";
 import type { Problems } from "./report.ts";
+import { typesOf } from "./schema.ts";
 import { LITERAL_HINT } from "./script.ts";
 import { type Produced, StepOutputs } from "./step-outputs.ts";
 import { END_NAMES, type View } from "./views.ts";
@@ -17,6 +18,12 @@ export interface StepReference {
   readonly at: Inside;
 }
 
+/** What is around a workflow that is written in a step: it sees nothing of that, and can be told so. */
+export interface Outside {
+  hasInput(name: string): boolean;
+  hasStep(id: string): boolean;
+}
+
 /** Checks every name in templates and expressions against what the workflow declares. */
 export class Names {
   readonly references: StepReference[] = [];
@@ -24,6 +31,7 @@ export class Names {
   readonly #inputs: ReadonlyMap<string, InputDeclaration>;
   readonly #steps: ReadonlyMap<string, number>;
   readonly #mainSteps: number;
+  readonly #outside: Outside | undefined;
   readonly #outputs: StepOutputs;
 
   /** `steps`: index by id, those of `finally` included; the first `mainSteps` are not of them. */
@@ -32,11 +40,13 @@ export class Names {
     inputs: readonly InputDeclaration[],
     steps: ReadonlyMap<string, number>,
     mainSteps: number,
+    outside?: Outside,
   ) {
     this.#problems = problems;
     this.#inputs = new Map(inputs.map((input) => [input.name, input]));
     this.#steps = steps;
     this.#mainSteps = mainSteps;
+    this.#outside = outside;
     this.#outputs = new StepOutputs(problems, steps);
   }
 
@@ -71,6 +81,29 @@ export class Names {
     this.#check({ segments, at, view, shown: `{{${text}}}`, isTemplate: true });
   }
 
+  /** Judges the one template of a text that has to be a list, as far as that is known. */
+  requireList(node: TextNode): void {
+    const [piece] = scanTemplate(node.value);
+    if (piece?.kind !== "path") return;
+    const { segments, text } = piece.path;
+    const [root, name = "", field, key] = segments;
+    const at = { node, from: piece.start, to: piece.end };
+    const shown = `{{${text}}}`;
+    const refuse = (why: string) => this.#problems.add("WRONG_TYPE", at, `${shown} is no list: ${why}`);
+    if (root === "inputs" && segments.length === 2) {
+      const input = this.#inputs.get(name);
+      const types = input?.secret ? null : typesOf(input?.schema);
+      if (types && !types.includes("array")) refuse(`the input is of type ${types.join(" or ")}`);
+    } else if (root === "steps" && field === "status" && segments.length === 3) refuse("a status is text");
+    else if (root === "steps" && field === "outputs" && key !== undefined && segments.length === 4)
+      this.#outputs.requireList({ step: name, key, at, shown });
+  }
+
+  /** The secret that a path stands for, or null. */
+  secretIn({ segments: [root, name = ""] }: TemplatePath): string | null {
+    return root === "inputs" && this.#inputs.get(name)?.secret ? name : null;
+  }
+
   /** Reports secrets in a text that is only for people. */
   prose(node: TextNode, noSecrets: string): void {
     if (!node.value.includes("{{")) return;
@@ -97,22 +130,31 @@ export class Names {
     if (this.#secret(mention)) return;
     if (!(view.roots as readonly string[]).includes(root)) {
       const isFar = isTemplate && nearest(root, view.roots) === null;
-      const hint = root === "state" ? STATE_HINT : isFar ? rootsHint(view) : undefined;
+      const hint = Object.hasOwn(HINTS, root) ? HINTS[root] : isFar ? rootsHint(view) : undefined;
       this.#unknown(mention, "name", root, view.roots, view.hint ?? hint);
+    } else if (root === "item") return;
+    else if (root === "item_index") {
+      if (name !== undefined) this.#unknown(mention, "field", name, [], "`item_index` is a number");
     } else if (name === undefined) this.#incomplete(mention, `${root}.<name>`);
     else if (root === "inputs" && !this.#inputs.has(name))
-      this.#unknown(mention, "input", name, this.#inputs);
+      this.#unknown(mention, "input", name, this.#inputs, this.#outsideHint("hasInput", name));
     else if (root === "state") this.#outputs.nameState({ ...mention, from: view.step, name });
     else if (root === "workflow") this.#workflowName(mention, name);
     else if (root === "steps") this.#stepName(mention, name);
   }
 
   /** Reports a secret that stands where none may; true if it did. */
-  #secret({ segments: [root, name = ""], at, shown, view: { noSecrets } }: Mention): boolean {
-    if (noSecrets === undefined || root !== "inputs" || !this.#inputs.get(name)?.secret) return false;
-    const hint = "the value of a secret reaches steps by `run` and `env` alone";
+  #secret({ segments, at, shown, view: { noSecrets, secretsHint } }: Mention): boolean {
+    if (noSecrets === undefined || this.secretIn({ segments, text: shown }) === null) return false;
+    const hint = secretsHint ?? "the value of a secret reaches steps by `run` and `env` alone";
     this.#problems.add("UNSAFE_REFERENCE", at, `${shown}: a secret can not stand in ${noSecrets}`, hint);
     return true;
+  }
+
+  #outsideHint(has: keyof Outside, name: string): string | undefined {
+    if (!this.#outside?.[has](name)) return undefined;
+    const kind = has === "hasInput" ? "an input" : "a step";
+    return `it is ${kind} of the workflow around this one: declare an input here, and give it the value by \`with\``;
   }
 
   /** Notes that a text of one step names another. What comes later in any case can not be named. */
@@ -130,7 +172,7 @@ export class Names {
   #stepName(mention: Mention, name: string): void {
     const to = this.#steps.get(name);
     if (to === undefined) {
-      this.#unknown(mention, "step", name, this.#steps);
+      this.#unknown(mention, "step", name, this.#steps, this.#outsideHint("hasStep", name));
       return;
     }
     const { view, at } = mention;
@@ -182,8 +224,16 @@ interface Mention {
 }
 
 const END_HINT = "how the run ends is known to the steps of `finally` alone";
-const STATE_HINT = "`state` is for prompts; elsewhere write steps.<step>.outputs.<key>";
+const ITEM_HINT =
+  "it is known in the texts of a step with `foreach` alone; a workflow in a step is given it by `with`";
+/** Of names that are known elsewhere. */
+const HINTS: Readonly<Record<string, string>> = {
+  state: "`state` is for prompts; elsewhere write steps.<step>.outputs.<key>",
+  item: ITEM_HINT,
+  item_index: ITEM_HINT,
+};
 
 function rootsHint(view: View): string {
-  return `names begin with ${view.roots.map((root) => `${root}.`).join(", ")}; to write the braces themselves: \\{{`;
+  const roots = view.roots.map((root) => (root.startsWith("item") ? root : `${root}.`));
+  return `names begin with ${roots.join(", ")}; to write the braces themselves: \\{{`;
 }

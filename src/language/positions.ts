@@ -1,6 +1,7 @@
 import type { Json } from "../core/json.ts";
-import type { GivenFile } from "./load.ts";
-import { type MapNode, type Node, toJson } from "./node.ts";
+import type { GivenFile, Selection } from "./load.ts";
+import { type MapNode, toJson } from "./node.ts";
+import { idOf, itemsOf, nestedIn, stepsOf } from "./outline.ts";
 import { parseYaml } from "./parse.ts";
 import { Problems } from "./report.ts";
 import { decode, type SourceText } from "./source.ts";
@@ -28,16 +29,16 @@ export interface Positions {
 
 const NOWHERE: Positions = { steps: new Map(), keys: new Map() };
 
-/** Of a file that has been loaded without a problem; of any other as much as can be found. `id`: the workflow in a workbook. */
-export function positionsOf(file: Pick<GivenFile, "path" | "bytes">, id: string): Positions {
+/** Of a file that has been loaded without a problem; of any other as much as can be found. */
+export function positionsOf(file: Pick<GivenFile, "path" | "bytes">, selection: Selection): Positions {
   const decoded = decode(file.path, file.bytes);
   if (!decoded.ok) return NOWHERE;
   const { source } = decoded;
   const root = parseYaml(new Problems(source));
-  const map = root?.kind === "map" ? workflowIn(root, id) : undefined;
+  const map = root?.kind === "map" ? workflowIn(root, selection) : undefined;
   if (!map) return NOWHERE;
   const steps = new Map<string, StepPosition>();
-  for (const step of [...itemsOf(map, "steps"), ...itemsOf(map, "finally")]) {
+  for (const step of stepsOf(map)) {
     const at = step.entries.get("id");
     const value = at?.value;
     if (!at || value?.kind !== "scalar" || steps.has(String(value.value))) continue;
@@ -49,22 +50,18 @@ export function positionsOf(file: Pick<GivenFile, "path" | "bytes">, id: string)
 /** The steps of a file by their id, as `positionsOf` finds them. */
 export function stepPositions(
   file: Pick<GivenFile, "path" | "bytes">,
-  id: string,
+  selection: Selection,
 ): ReadonlyMap<string, StepPosition> {
-  return positionsOf(file, id).steps;
+  return positionsOf(file, selection).steps;
 }
 
-function workflowIn(root: MapNode, id: string): MapNode | undefined {
-  if (!root.entries.has("workflows")) return root;
-  return itemsOf(root, "workflows").find((map) => {
-    const own = map.entries.get("id")?.value;
-    return own?.kind === "scalar" && own.value === id;
-  });
-}
-
-function itemsOf(map: MapNode, key: string): MapNode[] {
-  const list: Node | undefined = map.entries.get(key)?.value;
-  return list?.kind === "list" ? list.items.filter((item) => item.kind === "map") : [];
+function workflowIn(root: MapNode, { id, step }: Selection): MapNode | undefined {
+  const isWorkbook = root.entries.has("workflows");
+  const ids = step === undefined ? [] : step.split("/");
+  const wanted = step === undefined ? id : ids[0];
+  if (!isWorkbook) return step === undefined ? root : nestedIn(root, ids)?.at(-1)?.map;
+  const top = itemsOf(root, "workflows").find((map) => idOf(map) === wanted);
+  return step === undefined || !top ? top : nestedIn(top, ids.slice(1))?.at(-1)?.map;
 }
 
 /** The value is read only when it is asked for: a workflow's is that of all its steps. */

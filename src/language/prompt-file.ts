@@ -1,3 +1,4 @@
+import { BESIDE_HINT, besideFault, folderOf, normalPath } from "./beside.ts";
 import type { GivenFile } from "./load.ts";
 import type { Reader, TextNode } from "./read.ts";
 import { decode } from "./source.ts";
@@ -22,15 +23,10 @@ export class PromptFiles {
 
   /** Null if there is none that can be read; it has been reported. */
   read(node: TextNode): PromptText | null {
-    const fault = pathFault(node.value);
-    if (fault) {
-      const hint = "write a path relative to the workflow file, in its folder or below it";
-      return this.#reader.refuse("BAD_VALUE", node, `\`prompt_file\` ${fault}: "${node.value}"`, hint);
-    }
-    const path = node.value
-      .split("/")
-      .filter((part) => part !== "" && part !== ".")
-      .join("/");
+    const fault = besideFault(node.value);
+    if (fault)
+      return this.#reader.refuse("BAD_VALUE", node, `\`prompt_file\` ${fault}: "${node.value}"`, BESIDE_HINT);
+    const path = normalPath(node.value);
     let text = this.#read.get(path);
     if (text === undefined) {
       text = this.#open(path, node);
@@ -40,8 +36,8 @@ export class PromptFiles {
   }
 
   #open(path: string, node: TextNode): TextNode | null {
-    const shown = this.#file.path.slice(0, this.#file.path.lastIndexOf("/") + 1) + path;
-    const bytes = this.#file.readFile?.(path) ?? null;
+    const shown = folderOf(this.#file.path) + path;
+    const bytes = this.#file.readFile?.(path, "prompt") ?? null;
     if (!bytes) {
       const hint = "`prompt_file` is relative to the workflow file";
       return this.#reader.refuse("FILE_NOT_FOUND", node, `there is no file ${shown}`, hint);
@@ -55,11 +51,4 @@ export class PromptFiles {
     if (source.text.trim() === "") return this.#reader.refuse("BAD_VALUE", node, `${shown} is empty`);
     return { kind: "scalar", style: "block", value: source.text, start: 0, end: source.text.length, source };
   }
-}
-
-function pathFault(path: string): string | null {
-  if (path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)) return "is absolute";
-  if (path.startsWith("~")) return "begins with ~, which is not replaced";
-  if (path.split(/[\\/]/).includes("..")) return "leaves the folder of the workflow file";
-  return /^[\s./]*$/.test(path) ? "names no file" : null;
 }

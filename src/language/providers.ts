@@ -21,12 +21,11 @@ const FIELD_PATH = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/;
 export type Providers = ReadonlyMap<string, Provider | null>;
 
 /** The built-in providers and the declared ones. Of two with one name, that of the later node counts. */
-export function readProviders(nodes: readonly (Node | undefined)[], reader: Reader): Providers {
+export function readProviders(nodes: readonly Node[], reader: Reader): Providers {
   const found = new Map<string, Provider | null>();
   for (const [name, kind] of Object.entries(BUILT_IN)) found.set(name, { kind });
   for (const node of nodes) {
-    const map =
-      node && reader.map(node, "`providers`", "write `providers: { name: { command: [program] } }`");
+    const map = reader.map(node, "`providers`", "write `providers: { name: { command: [program] } }`");
     for (const [name, entry] of map?.entries ?? []) {
       checkName(name, entry, reader);
       found.set(name, readProvider(name, entry.value, reader));

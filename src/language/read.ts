@@ -12,26 +12,23 @@ export interface Keys {
   /** `a step`, `the workflow`: what the map is, as messages say it. */
   readonly what: string;
   readonly known: readonly string[];
-  /** Keys of the language that this version does not support. */
-  readonly unsupported?: readonly string[];
   /** Keys that are accepted and not read. */
   readonly ignored?: readonly string[];
   /** Keys of other maps of this kind that have no meaning in this one, and why. */
-  readonly refused?: { readonly keys: readonly string[]; readonly why: string };
+  readonly refused?: readonly RefusedKeys[];
 }
 
-export function notSupported(what: string): string {
-  return `${what} is not supported by this version of wf`;
+export interface RefusedKeys {
+  readonly keys: readonly string[];
+  readonly why: string;
 }
 
 /** Reports every key that does not belong to a map. */
 export function checkKeys(map: MapNode, keys: Keys, problems: Problems): void {
   for (const [key, entry] of map.entries) {
     if (keys.known.includes(key) || keys.ignored?.includes(key)) continue;
-    if (keys.refused?.keys.includes(key)) {
-      problems.add("UNKNOWN_KEY", entry.key, `${keys.what} can not have \`${key}\``, keys.refused.why);
-    } else if (keys.unsupported?.includes(key))
-      problems.add("NOT_SUPPORTED", entry.key, notSupported(`\`${key}\``));
+    const refused = keys.refused?.find((each) => each.keys.includes(key));
+    if (refused) problems.add("UNKNOWN_KEY", entry.key, `${keys.what} can not have \`${key}\``, refused.why);
     else problems.add("UNKNOWN_KEY", entry.key, `${keys.what} has no key "${key}"`, keyHint(key, keys.known));
   }
 }

@@ -28,6 +28,13 @@ export function readSchema(
   return faults.length > 0 ? null : schema;
 }
 
+/** The types that a schema allows; null if it does not say. */
+export function typesOf(schema: JsonObject | undefined): readonly string[] | null {
+  const type = schema?.type;
+  if (typeof type === "string") return [type];
+  return Array.isArray(type) ? type.filter((each) => typeof each === "string") : null;
+}
+
 function unknownKeyword(node: MapNode, message: string): Span {
   const keyword = /^unknown keyword: "(.*)"$/.exec(message)?.[1];
   return (keyword === undefined ? undefined : node.entries.get(keyword)?.key) ?? node;

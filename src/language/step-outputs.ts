@@ -7,6 +7,8 @@ export interface Produced {
   readonly keys: readonly string[];
   /** True if it may produce others too: a command can write any key. */
   readonly isOpen: boolean;
+  /** Why an output can not be a list; null if it can. */
+  whyNoList(key: string): string | null;
 }
 
 /** A text that names an output of a step, as `steps.<step>.outputs.<key>`. */
@@ -38,6 +40,7 @@ export class StepOutputs {
   readonly #steps: ReadonlyMap<string, number>;
   readonly #produced = new Map<string, Produced>();
   readonly #outputs: OutputMention[] = [];
+  readonly #lists: OutputMention[] = [];
   readonly #states: StateMention[] = [];
 
   constructor(problems: Problems, steps: ReadonlyMap<string, number>) {
@@ -54,6 +57,11 @@ export class StepOutputs {
     this.#outputs.push(mention);
   }
 
+  /** It is to be a list. */
+  requireList(mention: OutputMention): void {
+    this.#lists.push(mention);
+  }
+
   nameState(mention: StateMention): void {
     this.#states.push(mention);
   }
@@ -65,6 +73,13 @@ export class StepOutputs {
       if (!produced || produced.isOpen || produced.keys.includes(key)) continue;
       const message = `${shown}: step ${step} has no output "${key}"`;
       this.#problems.add("UNKNOWN_NAME", at, message, suggest(key, produced.keys, "its outputs"));
+    }
+    for (const { step, key, at, shown } of this.#lists) {
+      const produced = this.#produced.get(step);
+      if (!produced?.isOpen && !produced?.keys.includes(key)) continue;
+      const why = produced.whyNoList(key);
+      const hint = `declare it in step ${step}: \`outputs: { ${key}: { type: array } }\``;
+      if (why !== null) this.#problems.add("WRONG_TYPE", at, `${shown} is no list: ${why}`, hint);
     }
     return this.#states.flatMap((mention) => this.#judgeState(mention) ?? []);
   }

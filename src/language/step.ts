@@ -1,17 +1,22 @@
 import { checkExpression } from "../core/expression.ts";
 import type { Expression, Step, StepCommon } from "../core/workflow.ts";
 import type { Agents } from "./agents.ts";
+import type { FindNested } from "./definitions.ts";
 import { nearest, suggest } from "./did-you-mean.ts";
 import { DEFAULT_SHELL, readEnv } from "./environment.ts";
+import { checkForeach, readForeach } from "./foreach.ts";
 import type { WorkflowLimits } from "./limits.ts";
 import type { Names } from "./names.ts";
 import type { MapNode, Node } from "./node.ts";
 import { readOutputs } from "./outputs.ts";
+import { type Pools, readPlaces } from "./pools.ts";
 import type { PromptFiles } from "./prompt-file.ts";
-import { checkKeys, notSupported, type Reader } from "./read.ts";
+import { checkKeys, type Reader } from "./read.ts";
 import { patternFault } from "./regex.ts";
+import { typesOf } from "./schema.ts";
+import type { Produced } from "./step-outputs.ts";
 import { readTiming } from "./step-timing.ts";
-import { STEP_READERS, UNSUPPORTED_KEYS, UNSUPPORTED_TYPES } from "./steps/index.ts";
+import { STEP_READERS } from "./steps/index.ts";
 import type { StepReader } from "./steps/reader.ts";
 import { readTargets, type TargetSurroundings } from "./targets.ts";
 import { type StepPlace, VIEWS, type View } from "./views.ts";
@@ -21,8 +26,10 @@ export interface StepSurroundings extends TargetSurroundings {
   readonly limits: WorkflowLimits;
   readonly shell: readonly string[] | null;
   readonly agents: Agents;
+  readonly pools: Pools;
   readonly prompts: PromptFiles;
   readonly names: Names;
+  readonly findNested: FindNested;
 }
 
 const COMMON_KEYS = [
@@ -31,12 +38,14 @@ const COMMON_KEYS = [
   "description",
   "needs",
   "when",
+  "foreach",
   "env",
   "cwd",
   "timeout",
   "idle_timeout",
   "retry",
   "limits",
+  "pools",
   "outputs",
   "output_files",
   "workspace_mode",
@@ -63,24 +72,43 @@ export function readStep(found: FoundStep, needs: readonly number[], around: Ste
   const { reader, names, agents, prompts } = around;
   const { map, id } = found;
   const type = readType(map, id, reader);
-  const common = COMMON_KEYS.filter((key) => !type?.refused?.keys.includes(key));
+  const refused = type?.refused ?? [];
+  const common = COMMON_KEYS.filter((key) => !refused.some(({ keys }) => keys.includes(key)));
   const first = common.slice(0, 2);
   const keys = {
     what: type ? `${/^[aeiou]/.test(type.type) ? "an" : "a"} ${type.type} step` : "a step",
     known: type ? [...first, ...type.keys, ...common.slice(2)] : ALL_KEYS,
-    unsupported: UNSUPPORTED_KEYS,
-    ...(type?.refused ? { refused: type.refused } : {}),
+    refused,
   };
   checkKeys(map, keys, reader.problems);
   if (found.isFinally) checkFinally(found, type, reader);
   const read = readCommon(found, needs, type, around);
   if (!type) return null;
-  const { outputs } = read.common;
-  const decided = read.common.gate ? ["decision", "feedback"] : [];
-  const produced = new Set([...outputs.map((output) => output.key), ...decided]);
-  names.declare(id, { keys: [...produced], isOpen: type.hasOpenOutputs });
   const shell = around.shell ?? DEFAULT_SHELL;
-  return type.read({ map, ...read, shell, agents, prompts, reader, names });
+  const findNested = (node: Node) => around.findNested(node, id);
+  const context = { map, ...read, shell, agents, prompts, findNested, reader, names };
+  const undeclared = type.undeclared(context);
+  if (undeclared) names.declare(id, producedBy(type, undeclared, context.common));
+  return type.read(context);
+}
+
+function producedBy(
+  type: StepReader,
+  undeclared: readonly string[] | "any",
+  { outputs, gate, foreach }: StepCommon,
+): Produced {
+  const decided = gate ? ["decision", "feedback"] : [];
+  const more = undeclared === "any" ? [] : undeclared;
+  const keys = new Set([...outputs.map((output) => output.key), ...decided, ...more]);
+  const whyNoList = (key: string): string | null => {
+    const declared = outputs.find((output) => output.key === key);
+    if (foreach || (!declared && type.type === "workflow")) return null;
+    if (!declared) return "an output that is not declared is text";
+    if (declared.file && !declared.parsed) return "it is a file";
+    const types = typesOf(declared.schema);
+    return types && !types.includes("array") ? `it is declared as ${types.join(" or ")}` : null;
+  };
+  return { keys: [...keys], isOpen: undeclared === "any", whyNoList };
 }
 
 function readType(map: MapNode, id: string, reader: Reader): StepReader | null {
@@ -88,7 +116,6 @@ function readType(map: MapNode, id: string, reader: Reader): StepReader | null {
   if (!entry) {
     const implied = STEP_READERS.find((each) => each.impliedBy.some((key) => map.entries.has(key)));
     if (implied) return implied;
-    if (UNSUPPORTED_KEYS.some((key) => map.entries.has(key))) return null;
     const misspelt = [...map.entries.keys()].some(
       (key) => !ALL_KEYS.includes(key) && nearest(key, IMPLYING_KEYS) !== null,
     );
@@ -105,8 +132,6 @@ function readType(map: MapNode, id: string, reader: Reader): StepReader | null {
   if (name === null) return null;
   const found = STEP_READERS.find((each) => each.type === name);
   if (found) return found;
-  if (Object.hasOwn(UNSUPPORTED_TYPES, name))
-    return reader.refuse("NOT_SUPPORTED", entry.value, notSupported(`the type \`${name}\``));
   const types = STEP_READERS.map((each) => each.type);
   return reader.refuse("BAD_VALUE", entry.value, `there is no type "${name}"`, suggest(name, types, "types"));
 }
@@ -130,13 +155,14 @@ function readCommon(
   type: StepReader | null,
   around: StepSurroundings,
 ): { common: StepCommon; place: StepPlace } {
-  const { reader, names, limits } = around;
+  const { reader, names, limits, pools } = around;
   const get = (key: string): Node | undefined => map.entries.get(key)?.value;
   const description = readDescription(get("description"), reader, names);
   const targets = isFinally ? {} : readTargets(map, id, type?.isGate ?? false, around);
   const outputs = readOutputs(map, targets.gate ? (type?.gateOutputs ?? []) : [], reader, names);
   const outputFiles = outputs.filter((output) => output.file).map((output) => output.key);
-  const place = { index, isFinally, outputFiles };
+  const place = { index, isFinally, hasItem: map.entries.has("foreach"), outputFiles };
+  checkForeach({ map, id, isFinally }, targets.gate !== undefined && !type?.isPerson, reader);
   const when = readWhen(get("when"), VIEWS.when(place), reader, names);
   const cwd = readCwd(get("cwd"), reader);
   const inherited = type?.isPerson ? {} : limits;
@@ -146,7 +172,8 @@ function readCommon(
     ...(description === null ? {} : { description }),
     needs,
     ...(when ? { when } : {}),
-    pools: {},
+    ...readForeach(map, index, reader, names),
+    pools: readPlaces(get("pools"), id, pools, reader),
     env: readEnv(get("env"), reader, names, VIEWS.step(place)),
     workspaceMode: readWorkspaceMode(get("workspace_mode"), reader),
     ...(cwd ? { cwd: names.template(cwd, VIEWS.cwd(place)) } : {}),

@@ -2,7 +2,7 @@
 export interface View {
   /** Index of the step the text belongs to; absent at the top of the workflow. */
   readonly step?: number;
-  readonly roots: readonly ("inputs" | "steps" | "workflow" | "env" | "state")[];
+  readonly roots: readonly ("inputs" | "steps" | "workflow" | "env" | "state" | "item" | "item_index")[];
   /** The names under `workflow`. */
   readonly workflow: readonly string[];
   /** Keys with a file, for `workflow.output_paths`. */
@@ -11,12 +11,16 @@ export interface View {
   readonly hint?: string;
   /** What the text is, if no secret may be named in it: people or models would see it, or a record would hold it. */
   readonly noSecrets?: string;
+  /** Where the value of a secret can go instead. */
+  readonly secretsHint?: string;
 }
 
 /** The step that a text belongs to. */
 export interface StepPlace {
   readonly index: number;
   readonly isFinally: boolean;
+  /** With `foreach`: it is done for an item. */
+  readonly hasItem: boolean;
   /** Keys with a file. */
   readonly outputFiles: readonly string[];
 }
@@ -27,11 +31,15 @@ const STEP_NAMES = ["step_id", "attempt", "output_paths", "output_paths_json", "
 /** Of a run that is about to end: what its `finally` steps see. */
 export const END_NAMES = ["status", "reason"];
 
-function ofStep({ index, isFinally, outputFiles }: StepPlace, names = STEP_NAMES): View {
+function ofStep(
+  { index, isFinally, hasItem, outputFiles }: StepPlace,
+  names = STEP_NAMES,
+  more: View["roots"] = [],
+): View {
   return {
     step: index,
     outputFiles,
-    roots: ["inputs", "steps", "workflow"],
+    roots: ["inputs", "steps", "workflow", ...more, ...(hasItem ? (["item", "item_index"] as const) : [])],
     workflow: [...RUN_NAMES, ...names, ...(isFinally ? END_NAMES : [])],
   };
 }
@@ -40,14 +48,24 @@ export const VIEWS = {
   step: (place: StepPlace): View => ofStep(place),
   cwd: (place: StepPlace): View => ({ ...ofStep(place), noSecrets: "`cwd`" }),
   when: (place: StepPlace): View => ({
-    ...ofStep(place, ["step_id"]),
-    roots: ["inputs", "steps", "workflow", "env"],
+    ...ofStep(place, ["step_id"], ["env"]),
     noSecrets: "`when`",
   }),
   prompt: (place: StepPlace): View => ({
-    ...ofStep(place),
-    roots: ["inputs", "steps", "workflow", "state"],
+    ...ofStep(place, STEP_NAMES, ["state"]),
     noSecrets: "a prompt",
+  }),
+  /** The list itself: it is read before there is an attempt. */
+  foreach: (step: number): View => ({
+    step,
+    roots: ["inputs", "steps"],
+    workflow: [],
+    noSecrets: "`foreach`",
+  }),
+  with: (place: StepPlace): View => ({
+    ...ofStep(place),
+    noSecrets: "the value of an input that is not secret",
+    secretsHint: "declare that input with `secret: true`, and give it the secret alone",
   }),
   message: (place: StepPlace): View => ({
     ...ofStep(place, ["step_id", "attempt"]),

@@ -1,6 +1,6 @@
 import { suggest } from "./did-you-mean.ts";
 import { readWorkbookLimits } from "./limits.ts";
-import type { MapNode } from "./node.ts";
+import type { MapNode, Node } from "./node.ts";
 import { checkKeys, type Reader } from "./read.ts";
 import type { Surroundings } from "./workflow.ts";
 
@@ -11,44 +11,72 @@ const WORKBOOK_KEYS = {
   ignored: ["id", "description", "selector_agent", "selection_max_retries", "can_orchestrate_workflows"],
 };
 
-export interface Selected {
-  readonly map: MapNode;
+/** The workflows of a file; a file with one alone is no workbook, and shares nothing. */
+export interface Book {
+  readonly isWorkbook: boolean;
+  /** By id; in a file with one alone also an id that is wrong. */
+  readonly workflows: ReadonlyMap<string, MapNode>;
+  readonly byDefault: string | null;
   readonly around: Surroundings;
 }
 
-/** The workflow of a workbook that `id` names, else its default, else its only one; null if there is none. */
-export function selectWorkflow(book: MapNode, id: string | undefined, reader: Reader): Selected | null {
+/** A workflow of a file, or why none was chosen. */
+export type Choice =
+  | { readonly ok: true; readonly map: MapNode }
+  | { readonly ok: false; readonly message: string; readonly hint: string };
+
+export function readBook(root: MapNode, reader: Reader): Book {
+  if (root.entries.has("workflows")) return readWorkbook(root, reader);
+  const own = root.entries.get("id")?.value;
+  const id = own?.kind === "scalar" ? String(own.value) : "";
+  const around = { agents: [], providers: [], limits: {} };
+  return { isWorkbook: false, workflows: new Map([[id, root]]), byDefault: null, around };
+}
+
+/**
+ * The workflow that `id` names, else the default, else the only one; null if there is none, and that has been reported.
+ * `shown`: the file, if it is not the one that is read.
+ */
+export function chooseWorkflow(book: Book, id: string | undefined, shown?: string): Choice | null {
+  const { workflows, byDefault } = book;
+  const ids = [...workflows.keys()];
+  const wanted = id ?? byDefault ?? (ids.length === 1 ? ids[0] : undefined);
+  // A file whose one workflow has no id has been reported for that.
+  const map = book.isWorkbook || ids[0] !== "" ? workflows.get(wanted ?? "") : workflows.get("");
+  if (map) return { ok: true, map };
+  if (wanted === undefined && ids.length > 0) {
+    const how = shown === undefined ? "or set `default_workflow`" : `such as ${shown}#${ids[0]}`;
+    const message = `${shown ?? "the file"} holds several workflows`;
+    return { ok: false, message, hint: `name one of: ${ids.join(", ")}; ${how}` };
+  }
+  if (id === undefined) return null;
+  const message = `there is no workflow "${id}" in ${shown ?? "this file"}`;
+  return { ok: false, message, hint: suggest(id, workflows, "workflows") };
+}
+
+function readWorkbook(book: MapNode, reader: Reader): Book {
   checkKeys(book, WORKBOOK_KEYS, reader.problems);
-  const [env, agents, providers] = ["env", "agents", "providers"].map((key) => book.entries.get(key)?.value);
+  const shared = (key: string): Node[] => {
+    const node = book.entries.get(key)?.value;
+    return node ? [node] : [];
+  };
   const limits = readWorkbookLimits(book.entries.get("workflow_orchestration")?.value, reader);
-  const found = listWorkflows(book, reader);
+  const workflows = listWorkflows(book, reader);
   const entry = book.entries.get("default_workflow");
   const byDefault = reader.string(entry?.value, "`default_workflow`");
-  if (entry && byDefault !== null && !found.has(byDefault)) {
-    const hint = suggest(byDefault, found, "workflows");
-    reader.problems.add(
-      "UNKNOWN_WORKFLOW",
-      entry.value,
-      `there is no workflow "${byDefault}" in this file`,
-      hint,
-    );
+  if (entry && byDefault !== null && !workflows.has(byDefault)) {
+    const hint = suggest(byDefault, workflows, "workflows");
+    const message = `there is no workflow "${byDefault}" in this file`;
+    reader.problems.add("UNKNOWN_WORKFLOW", entry.value, message, hint);
   }
-  const wanted = id ?? byDefault ?? (found.size === 1 ? [...found.keys()][0] : undefined);
-  const map = wanted === undefined ? undefined : found.get(wanted);
-  if (map) return { map, around: { env, agents, providers, limits } };
-  const at = book.entries.get("workflows")?.key ?? book;
-  if (wanted === undefined && found.size > 0) {
-    const hint = `name one of: ${[...found.keys()].join(", ")}; or set \`default_workflow\``;
-    reader.problems.add("UNKNOWN_WORKFLOW", at, "the file holds several workflows", hint);
-  } else if (id !== undefined) {
-    reader.problems.add(
-      "UNKNOWN_WORKFLOW",
-      at,
-      `there is no workflow "${id}" in this file`,
-      suggest(id, found, "workflows"),
-    );
-  }
-  return null;
+  const env = book.entries.get("env")?.value;
+  const around = {
+    ...(env ? { env } : {}),
+    agents: shared("agents"),
+    providers: shared("providers"),
+    limits,
+  };
+  return { isWorkbook: true, workflows, byDefault, around };
 }
 
 function listWorkflows(book: MapNode, reader: Reader): Map<string, MapNode> {

@@ -1,10 +1,12 @@
 import type { Template, Workflow } from "../core/workflow.ts";
 import { type AgentNodes, readAgents } from "./agents.ts";
+import type { FindNested } from "./definitions.ts";
 import { readEnv, readShell } from "./environment.ts";
 import { readInputs } from "./input-declarations.ts";
 import { readLimits, type WorkbookLimits } from "./limits.ts";
-import { Names } from "./names.ts";
+import { Names, type Outside } from "./names.ts";
 import type { MapNode, Node } from "./node.ts";
+import { readPools } from "./pools.ts";
 import type { PromptFiles } from "./prompt-file.ts";
 import { checkKeys, type Reader } from "./read.ts";
 import { checkPattern } from "./schema.ts";
@@ -25,6 +27,7 @@ const WORKFLOW_KEYS = {
     "limits",
     "on_failure",
     "redact",
+    "pools",
     "agents",
     "providers",
     "steps",
@@ -33,38 +36,50 @@ const WORKFLOW_KEYS = {
   ],
 };
 
-/** What a workbook shares with its workflows. */
+/** What a workflow shares with others, from the outside in: its workbook's, and that of the workflow it is written in. */
 export interface Surroundings extends AgentNodes {
-  readonly env?: Node | undefined;
+  /** A workbook's. */
+  readonly env?: Node;
+  /** The shell of a workflow around it. */
+  readonly shell?: Node;
   readonly limits: WorkbookLimits;
+  /** Of a workflow that is written in a step. */
+  readonly inStep?: { readonly id: string; readonly outside: Outside };
+}
+
+/** What a workflow is read with, beside what it says itself. */
+export interface WorkflowContext {
+  readonly around: Surroundings;
+  readonly prompts: PromptFiles;
+  readonly reader: Reader;
+  readonly findNested: FindNested;
 }
 
 /** Reads a workflow; whatever is wrong with it has been reported to the reader. */
-export function readWorkflow(
-  map: MapNode,
-  book: Surroundings,
-  prompts: PromptFiles,
-  reader: Reader,
-): Workflow {
+export function readWorkflow(map: MapNode, context: WorkflowContext): Workflow {
+  const { around, prompts, reader, findNested } = context;
   checkKeys(map, WORKFLOW_KEYS, reader.problems);
   const get = (key: string): Node | undefined => map.entries.get(key)?.value;
-  const id = readId(map, "the workflow", reader) ?? "";
+  const { inStep } = around;
+  const id = (inStep && !get("id") ? inStep.id : readId(map, "the workflow", reader)) ?? "";
   const version = readVersion(get("version"), reader);
   const inputs = readInputs(get("inputs"), reader);
   const found = findSteps(map, reader);
-  const names = new Names(reader.problems, inputs, found.ids, found.mainSteps);
+  const names = new Names(reader.problems, inputs, found.ids, found.mainSteps, inStep?.outside);
   const description = readDescription(get("description"), reader, names);
-  const limits = readLimits(get("limits"), found.steps.length, book.limits, reader);
+  const limits = readLimits(get("limits"), found.steps.length, around.limits, reader);
   const shape = shapeOf(found);
+  const pools = readPools(get("pools"), reader);
   const env = {
-    ...readEnv(book.env, reader, names, VIEWS.workflowEnv),
+    ...readEnv(around.env, reader, names, VIEWS.workflowEnv),
     ...readEnv(get("env"), reader, names, VIEWS.workflowEnv),
   };
   const own = { agents: get("agents"), providers: get("providers") };
-  const agents = readAgents(book, own, reader, names);
-  const shell = readShell(get("shell"), reader);
+  const agents = readAgents(around, own, inStep !== undefined, reader, names);
+  const shell = readShell(get("shell") ?? around.shell, reader);
   const outputs = readRunOutputs(get("outputs"), reader, names);
-  const steps = readSteps(found, { shape, limits, shell, agents, prompts, reader, names });
+  const parts = { shape, limits, pools, shell, agents, prompts, reader, names, findNested };
+  const steps = readSteps(found, parts);
   return {
     id,
     ...(version === null ? {} : { version }),
@@ -76,7 +91,7 @@ export function readWorkflow(
     limits: limits.limits,
     onFailure: readOnFailure(get("on_failure"), shape, reader),
     redact: readRedact(get("redact"), reader),
-    pools: {},
+    pools,
     steps,
     mainSteps: found.mainSteps,
     outputs,

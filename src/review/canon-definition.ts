@@ -22,6 +22,6 @@ export async function orderingOf(runDir: string, record: RunRecord, definition: 
     const scanned = scanNeeds(definition, steps);
     if (scanned) return { steps, order: orderOf("graph", scanned), redact: [] };
   }
-  const workflow = await definitionOf(runDir, record.workflow.id);
+  const workflow = await definitionOf(runDir, record.workflow);
   return { steps, order: orderOf(workflow.shape, workflow.steps), redact: workflow.redact };
 }

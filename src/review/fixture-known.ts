@@ -17,5 +17,5 @@ export async function secretsFor(
   const { inputs, workflow } = view.record;
   const isSecret = Object.values(inputs).some((value) => isJsonObject(value) && "$secret" in value);
   if (!isSecret && given === undefined) return NO_SECRETS;
-  return new Secrets(gatherSecrets(await definitionOf(view.runDir, workflow.id), given, env));
+  return new Secrets(gatherSecrets(await definitionOf(view.runDir, workflow), given, env));
 }

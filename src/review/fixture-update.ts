@@ -52,12 +52,12 @@ export async function updateFixture(folder: string, name: string, workflow?: str
   const form = await fixtureForm(folder, name);
   const recorded = readRecorded(form, name);
   const before = recordedDefinition(recorded, name);
-  const { id, source } = recorded.created.workflow;
-  const file = workflow ?? sourceFile(folder, source);
+  const selection = recorded.created.workflow;
+  const file = workflow ?? sourceFile(folder, selection.source);
   const files = new Map(recorded.files);
   let present = before;
   if (file !== null) {
-    present = presentDefinition(file, id);
+    present = presentDefinition(file, selection);
     const { differences } = await replayOn(recorded, { present, before, folder });
     const others = differences.filter(({ kind }) => !TEXTS.has(kind));
     refuseDifferences(others, `${name} needs a new run, and wf fixture save RUN DIR`);
@@ -81,7 +81,7 @@ function sourceFile(folder: string, source: string): string | null {
 }
 
 function takeDefinition(files: Map<string, string>, present: Definition): void {
-  for (const path of files.keys()) if (path.startsWith(`${RUN_FILES.prompts}/`)) files.delete(path);
+  for (const path of files.keys()) if (/^(?:prompts|workflows)\//.test(path)) files.delete(path);
   for (const [path, bytes] of present.files) files.set(path, Buffer.from(bytes).toString("utf8"));
   files.set(RUN_FILES.definition, Buffer.from(present.bytes).toString("utf8"));
   const digest = sha256(present.bytes);

@@ -5,10 +5,11 @@ import { prepareExpressions } from "../core/expression.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
 import type { Workflow } from "../core/workflow.ts";
-import { type GivenFile, loadWorkflow } from "../language/load.ts";
+import { type GivenFile, loadWorkflow, type Selection } from "../language/load.ts";
 import { type Positions, positionsOf } from "../language/positions.ts";
+import { noting, type ReadNamed } from "../store/copies.ts";
 import { errnoOf, ioError } from "../store/io-error.ts";
-import { RUN_FILES } from "../store/layout.ts";
+import { copyPath, RUN_FILES } from "../store/layout.ts";
 import { readBeside } from "../system/read-beside.ts";
 import { canonicalForm } from "./canon.ts";
 import type { CanonForm } from "./canon-form.ts";
@@ -65,8 +66,7 @@ export async function replayForm(
 ): Promise<Replayed> {
   const recorded = readRecorded(form, name);
   const before = recordedDefinition(recorded, name);
-  const { id } = recorded.created.workflow;
-  const present = workflow === undefined ? before : presentDefinition(workflow, id);
+  const present = workflow === undefined ? before : presentDefinition(workflow, recorded.created.workflow);
   return await replayOn(recorded, { present, before, folder });
 }
 
@@ -95,13 +95,13 @@ export async function replayOn(
 export function recordedDefinition({ created, files }: Recorded, name: string): Definition {
   const text = files.get(RUN_FILES.definition);
   if (text === undefined) throw invalid(`${name} has no ${RUN_FILES.definition}`);
-  const readFile = (path: string) => {
-    const found = files.get(`${RUN_FILES.prompts}/${path}`);
+  const readFile: ReadNamed = (path, use) => {
+    const found = files.get(copyPath(path, use));
     return found === undefined ? null : Buffer.from(found);
   };
-  const file = { path: join(name, RUN_FILES.definition), bytes: Buffer.from(text), readFile };
+  const file = { path: join(name, RUN_FILES.definition), bytes: Buffer.from(text) };
   try {
-    return load(file, created.workflow.id);
+    return load(file, readFile, created.workflow);
   } catch (error) {
     if (!(error instanceof WfError)) throw error;
     throw invalid(`${file.path} is not a workflow that this version reads: ${error.message}`);
@@ -109,7 +109,7 @@ export function recordedDefinition({ created, files }: Recorded, name: string): 
 }
 
 /** Raises FILE_NOT_FOUND, IO_ERROR, and all that is wrong with it. */
-export function presentDefinition(path: string, id: string): Definition {
+export function presentDefinition(path: string, selection: Selection): Definition {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -117,26 +117,21 @@ export function presentDefinition(path: string, id: string): Definition {
     if (errnoOf(error) !== "ENOENT") throw ioError(error, `read ${path}`);
     throw new WfError({ code: "FILE_NOT_FOUND", message: `there is no file ${path}` });
   }
-  return load({ path, bytes, readFile: readBeside(dirname(path)) }, id);
+  return load({ path, bytes }, readBeside(dirname(path)), selection);
 }
 
-function load(file: GivenFile, id: string): Definition {
-  const files = new Map<string, Uint8Array>();
-  const readFile = (path: string) => {
-    const bytes = file.readFile?.(path) ?? null;
-    if (bytes) files.set(`${RUN_FILES.prompts}/${path}`, bytes);
-    return bytes;
-  };
-  const loaded = loadWorkflow({ ...file, readFile }, { id });
+function load(file: GivenFile, read: ReadNamed, selection: Selection): Definition {
+  const { readFile, found } = noting(read);
+  const loaded = loadWorkflow({ ...file, readFile }, selection);
   if (!loaded.ok) throw new WfError(loaded.problems);
   let positions: Positions | undefined;
   return {
     workflow: loaded.workflow,
     bytes: file.bytes,
-    files,
+    files: found,
     file: file.path,
     positions: () => {
-      positions ??= positionsOf(file, loaded.workflow.id);
+      positions ??= positionsOf(file, selection);
       return positions;
     },
   };

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import type { JournalLine } from "../core/event.ts";
 import type { RunRecord } from "../core/record.ts";
 import { toRecord } from "../core/record.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { loadWorkflow } from "../language/load.ts";
 import { isTempName } from "../store/atomic-file.ts";
+import { noting, readCopies } from "../store/copies.ts";
 import { RUN_FILES } from "../store/layout.ts";
-import { readBeside } from "../system/read-beside.ts";
 import { attemptsOf, checkAttempts } from "./verify-attempts.ts";
 import { Claims, checkClaims } from "./verify-claims.ts";
 import { Files, type Kind } from "./verify-files.ts";
@@ -47,6 +47,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   [RUN_FILES.steps]: "folder",
   [RUN_FILES.workspace]: "folder",
   [RUN_FILES.prompts]: "folder",
+  [RUN_FILES.workflows]: "folder",
   [RUN_FILES.quarantine]: "folder",
 };
 
@@ -174,36 +175,29 @@ function checkDefinition(files: Files, lines: readonly JournalLine[], findings: 
     findings.damage("definition-intact", path, "its SHA-256 is not the one of run_created");
     return null;
   }
-  const named = new Map<string, boolean>();
-  const beside = readBeside(join(files.runDir, RUN_FILES.prompts));
-  const readFile = (name: string) => {
-    const content = beside(name);
-    named.set(name, content !== null);
-    return content;
-  };
-  const loaded = loadWorkflow({ path: basename(path), bytes, readFile }, { id: created.workflow.id });
-  for (const [name, isThere] of named) {
-    const copy = `${RUN_FILES.prompts}/${name}`;
-    if (!isThere) findings.damage("definition-files", copy, "it is missing, and the definition names it");
+  const { readFile, found, missing } = noting(readCopies(files.runDir));
+  const loaded = loadWorkflow({ path: basename(path), bytes, readFile }, created.workflow);
+  for (const copy of missing) {
+    findings.damage("definition-files", copy, "it is missing, and the definition names it");
   }
-  checkCopies(files, RUN_FILES.prompts, new Set(named.keys()), findings);
+  const named = new Set([...found.keys(), ...missing]);
+  for (const folder of [RUN_FILES.prompts, RUN_FILES.workflows]) checkCopies(files, folder, named, findings);
   if (loaded.ok) return loaded.workflow;
-  if ([...named.values()].every((isThere) => isThere)) {
+  if (missing.size === 0) {
     const what = `this version of wf can not read it: ${loaded.problems[0].message}`;
     findings.damage("definition-intact", path, what);
   }
   return null;
 }
 
-/** What is in `prompts/`, which nothing but the definition names. */
+/** What is in `prompts/` or `workflows/`, which nothing but the definition names. */
 function checkCopies(files: Files, folder: string, named: ReadonlySet<string>, findings: Findings): void {
   if (files.kind(folder) !== "folder") return;
   for (const entry of files.list(folder)) {
     const path = `${folder}/${entry.name}`;
-    const name = path.slice(RUN_FILES.prompts.length + 1);
-    if (entry.isDirectory() && [...named].some((each) => each.startsWith(`${name}/`)))
+    if (entry.isDirectory() && [...named].some((each) => each.startsWith(`${path}/`)))
       checkCopies(files, path, named, findings);
-    else if (named.has(name)) files.is(entry, path, "file");
+    else if (named.has(path)) files.is(entry, path, "file");
     else findings.damage("known-names", path, "the definition names no such file", { repair: "quarantine" });
   }
 }

@@ -52,7 +52,7 @@ export const RULES = {
     todo: "undo the change: a run goes on with its own definition only",
   },
   "definition-files": {
-    promise: "the files that the definition names are in prompts/",
+    promise: "the files that the definition names are in prompts/ and workflows/",
     todo: "restore the file from a copy",
   },
   "attempt-folder": {

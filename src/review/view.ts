@@ -5,6 +5,8 @@ import { WfError } from "../core/problem.ts";
 import type { RunRecord } from "../core/record.ts";
 import type { RunState } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
+import type { Selection } from "../language/load.ts";
+import { readCopies } from "../store/copies.ts";
 import { damaged } from "../store/damage.ts";
 import { ioError } from "../store/io-error.ts";
 import { RUN_FILES } from "../store/layout.ts";
@@ -12,7 +14,6 @@ import type { LegacyRunRecord } from "../store/legacy-record.ts";
 import { readDefinition } from "../store/open-run.ts";
 import { readTrusted } from "../store/recover.ts";
 import { readSnapshot, readSnapshotFile } from "../store/snapshot.ts";
-import { readBeside } from "../system/read-beside.ts";
 import { type Liveness, liveness } from "./liveness.ts";
 
 /** A run as it is now, for whoever only reads: no lock was taken and nothing written. */
@@ -73,12 +74,11 @@ export function linesOf(view: CurrentView): readonly JournalLine[] {
 }
 
 /** The definition that the run executes: the copy in its directory. Raises RUN_DAMAGED. */
-export async function definitionOf(runDir: string, workflowId: string): Promise<Workflow> {
+export async function definitionOf(runDir: string, selection: Selection): Promise<Workflow> {
   const path = join(runDir, RUN_FILES.definition);
   const bytes = readDefinition(runDir);
   const { loadWorkflow } = await import("../language/load.ts");
-  const readFile = readBeside(join(runDir, RUN_FILES.prompts));
-  const loaded = loadWorkflow({ path, bytes, readFile }, { id: workflowId });
+  const loaded = loadWorkflow({ path, bytes, readFile: readCopies(runDir) }, selection);
   if (loaded.ok) return loaded.workflow;
   throw damaged(`${path} is not the workflow that was started: ${loaded.problems[0]?.message}`);
 }
@@ -86,7 +86,7 @@ export async function definitionOf(runDir: string, workflowId: string): Promise<
 async function foldRun(runDir: string, lines: readonly JournalLine[]): Promise<RunState> {
   const created = lines[0];
   if (created?.event !== "run_created") throw damaged(`${join(runDir, RUN_FILES.journal)} holds no line`);
-  const workflow = await definitionOf(runDir, created.workflow.id);
+  const workflow = await definitionOf(runDir, created.workflow);
   const { foldAll } = await import("../core/fold.ts");
   try {
     return foldAll(workflow, lines);

@@ -48,7 +48,7 @@ export async function whyRun(path: string, now: number): Promise<Why> {
     });
   }
   const { record, liveness, interrupted } = view;
-  const workflow = view.folded?.state.workflow ?? (await definitionOf(path, record.workflow.id));
+  const workflow = view.folded?.state.workflow ?? (await definitionOf(path, record.workflow));
   let trace: Trace;
   try {
     trace = traceRun(workflow, linesOf(view));

@@ -62,3 +62,8 @@ export function attemptPath(name: AttemptName): string {
 export function attemptDir(runDir: string, name: AttemptName): string {
   return join(runDir, attemptPath(name));
 }
+
+/** Where a run keeps the copy of a file that its definition names: a prompt of its own, or what workflows nested in it need. */
+export function copyPath(path: string, use: "prompt" | "workflow"): string {
+  return `${use === "prompt" ? RUN_FILES.prompts : RUN_FILES.workflows}/${path}`;
+}

@@ -17,6 +17,7 @@ test("a step with an agent and a prompt is an agent_task, retried twice", () => 
     id: "a",
     index: 0,
     needs: [],
+    pools: {},
     env: {},
     workspaceMode: "project",
     retry: { max: 2, delayMs: 0, backoff: 1, maxDelayMs: 3_600_000 },
@@ -268,6 +269,6 @@ test("of a step that could not be read, any output may be named", () => {
     "UNKNOWN_NAME 4:21",
   ]);
   assert.deepEqual(inPrompt("  - { id: a, workflow: x.yaml }\n", "{{state.a_y}} {{steps.a.outputs.y}}"), [
-    "NOT_SUPPORTED 4:14",
+    "FILE_NOT_FOUND 4:24",
   ]);
 });

@@ -31,6 +31,7 @@ test("what a small file leaves out has its default", () => {
       id: "a",
       index: 0,
       needs: [],
+      pools: {},
       env: {},
       workspaceMode: "project",
       retry: { max: 0, delayMs: 0, backoff: 1, maxDelayMs: 3_600_000 },
@@ -40,6 +41,7 @@ test("what a small file leaves out has its default", () => {
       type: "command",
       shell: ["sh", "-e"],
       script: { text: "make", variables: [] },
+      cache: false,
     },
   ]);
 });

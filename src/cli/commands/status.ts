@@ -75,7 +75,7 @@ async function workflowOf({ runDir, record, folded }: CurrentView): Promise<Work
   try {
     if (folded) return folded.state.workflow;
     const isNeeded = needsDefinition(record) || Buffer.from(readDefinition(runDir)).includes("finally");
-    return isNeeded ? await definitionOf(runDir, record.workflow.id) : null;
+    return isNeeded ? await definitionOf(runDir, record.workflow) : null;
   } catch {
     // A run whose copy of the definition is gone can still be read.
     return null;

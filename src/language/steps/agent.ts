@@ -2,7 +2,7 @@ import type { AgentStep, OutputDeclaration, Template } from "../../core/workflow
 import { findAgent } from "../agents.ts";
 import { readStepLimits } from "../step-timing.ts";
 import { VIEWS } from "../views.ts";
-import type { StepContext, StepReader } from "./reader.ts";
+import { ONLY_COMMANDS, type StepContext, type StepReader } from "./reader.ts";
 
 /** What an agent's answer must and may say where it decides. */
 const GATE_OUTPUTS: readonly OutputDeclaration[] = [
@@ -23,7 +23,8 @@ export const agentTask: StepReader = {
   isGate: false,
   retries: RETRIES,
   gateOutputs: GATE_OUTPUTS,
-  hasOpenOutputs: false,
+  refused: [ONLY_COMMANDS],
+  undeclared: () => [],
   read: (context) => readAgentStep("agent_task", context),
 };
 

@@ -1,3 +1,4 @@
+import { GATE_IN_FOREACH } from "../foreach.ts";
 import { VIEWS } from "../views.ts";
 import type { StepReader } from "./reader.ts";
 
@@ -6,28 +7,33 @@ export const approval: StepReader = {
   type: "approval",
   impliedBy: ["message"],
   keys: ["message"],
-  refused: {
-    keys: [
-      "timeout",
-      "idle_timeout",
-      "retry",
-      "limits",
-      "foreach",
-      "outputs",
-      "output_files",
-      "env",
-      "cwd",
-      "workspace_mode",
-      "shell",
-      "on_interrupt",
-    ],
-    why: "an approval runs nothing: it waits for a person as long as it takes, and gives `decision` and `feedback`",
-  },
+  refused: [
+    { keys: ["foreach"], why: GATE_IN_FOREACH },
+    {
+      keys: [
+        "timeout",
+        "idle_timeout",
+        "retry",
+        "limits",
+        "pools",
+        "outputs",
+        "output_files",
+        "input_files",
+        "cache",
+        "env",
+        "cwd",
+        "workspace_mode",
+        "shell",
+        "on_interrupt",
+      ],
+      why: "an approval runs nothing: it waits for a person as long as it takes, and gives `decision` and `feedback`",
+    },
+  ],
   isGate: true,
   isPerson: true,
   retries: 0,
   gateOutputs: [],
-  hasOpenOutputs: false,
+  undeclared: () => [],
   read({ map, common, place, reader, names }) {
     const node = map.entries.get("message")?.value;
     if (!node) {
