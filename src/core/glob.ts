@@ -7,6 +7,7 @@ export function globFault(glob: string): string | null {
   if (glob.includes("\\")) return "holds a backslash; folders are parted by /";
   const parts = glob.split("/");
   if (parts.includes("..")) return "leaves its folder with ..";
+  if (glob.endsWith("/")) return "names a folder; /** after it means all the files in it";
   if (parts.includes(".") || parts.includes("", 0)) return "holds a part that is empty or .";
   if (parts.some((part) => part.includes("**") && part !== "**")) return "has ** beside other characters";
   if (/[!@+?*]\(/.test(glob)) return "holds a pattern in parentheses; only *, **, ?, [ ] and { } are known";

@@ -6,7 +6,7 @@ import type { Names } from "./names.ts";
 import type { MapNode, Node } from "./node.ts";
 import { type Providers, readProviders } from "./providers.ts";
 import { checkKeys, type Reader } from "./read.ts";
-import { VIEWS } from "./views.ts";
+import { VIEWS, type View } from "./views.ts";
 
 const AGENT_KEYS = {
   what: "an agent",
@@ -42,8 +42,10 @@ export function readAgents(
     for (const [name, { key, value }] of map?.entries ?? []) {
       const fault = nameFault(name);
       if (fault) reader.problems.add("BAD_ID", key, `the agent's name "${name}" ${fault}`);
-      const read = () => readAgent(name, value, providers, reader, names);
-      const agent = isInStep && node !== own.agents ? null : read();
+      const isShared = isInStep && node !== own.agents;
+      const view = isShared ? VIEWS.sharedAgentEnv(name) : VIEWS.workflowEnv;
+      const read = () => readAgent(name, value, providers, view, reader, names);
+      const agent = isShared ? null : read();
       found.set(name, agent ? () => agent : read);
     }
   }
@@ -54,6 +56,7 @@ function readAgent(
   name: string,
   node: Node,
   providers: Providers,
+  envView: View,
   reader: Reader,
   names: Names,
 ): Agent | null {
@@ -65,7 +68,7 @@ function readAgent(
   const model = reader.string(get("model"), "`model`");
   const args = get("args");
   if (args && args.kind !== "list") reader.wrongType(args, "`args`", "a list");
-  const env = readEnv(get("env"), reader, names, VIEWS.workflowEnv);
+  const env = readEnv(get("env"), reader, names, envView);
   const permissions = reader.choice(get("permissions"), "`permissions`", ["read", "write", "full"]);
   return (
     provider && {

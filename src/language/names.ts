@@ -137,7 +137,7 @@ export class Names {
       if (name !== undefined) this.#unknown(mention, "field", name, [], "`item_index` is a number");
     } else if (name === undefined) this.#incomplete(mention, `${root}.<name>`);
     else if (root === "inputs" && !this.#inputs.has(name))
-      this.#unknown(mention, "input", name, this.#inputs, this.#outsideHint("hasInput", name));
+      this.#unknown(mention, "input", name, this.#inputs, this.#outsideHint(mention, "hasInput", name));
     else if (root === "state") this.#outputs.nameState({ ...mention, from: view.step, name });
     else if (root === "workflow") this.#workflowName(mention, name);
     else if (root === "steps") this.#stepName(mention, name);
@@ -151,8 +151,9 @@ export class Names {
     return true;
   }
 
-  #outsideHint(has: keyof Outside, name: string): string | undefined {
+  #outsideHint({ view }: Mention, has: keyof Outside, name: string): string | undefined {
     if (!this.#outside?.[has](name)) return undefined;
+    if (view.outsideHint !== undefined) return view.outsideHint;
     const kind = has === "hasInput" ? "an input" : "a step";
     return `it is ${kind} of the workflow around this one: declare an input here, and give it the value by \`with\``;
   }
@@ -172,7 +173,7 @@ export class Names {
   #stepName(mention: Mention, name: string): void {
     const to = this.#steps.get(name);
     if (to === undefined) {
-      this.#unknown(mention, "step", name, this.#steps, this.#outsideHint("hasStep", name));
+      this.#unknown(mention, "step", name, this.#steps, this.#outsideHint(mention, "hasStep", name));
       return;
     }
     const { view, at } = mention;

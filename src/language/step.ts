@@ -104,8 +104,8 @@ function producedBy(
     const declared = outputs.find((output) => output.key === key);
     if (foreach || (!declared && type.type === "workflow")) return null;
     if (!declared) return "an output that is not declared is text";
-    if (declared.file && !declared.parsed) return "it is a file";
-    const types = typesOf(declared.schema);
+    // The list may stand in a file, as JSON.
+    const types = declared.file && !declared.parsed ? null : typesOf(declared.schema);
     return types && !types.includes("array") ? `it is declared as ${types.join(" or ")}` : null;
   };
   return { keys: [...keys], isOpen: undeclared === "any", whyNoList };

@@ -9,6 +9,8 @@ export interface View {
   readonly outputFiles?: readonly string[];
   /** Why there are no others, and what to do. */
   readonly hint?: string;
+  /** What to do about a name that only the workflow around this one has. */
+  readonly outsideHint?: string;
   /** What the text is, if no secret may be named in it: people or models would see it, or a record would hold it. */
   readonly noSecrets?: string;
   /** Where the value of a secret can go instead. */
@@ -82,6 +84,12 @@ export const VIEWS = {
     workflow: [...RUN_NAMES, "step_id", "attempt"],
     hint: "put what depends on a step in the `env` of the step that needs it",
   } as View,
+  /** Of an agent around a workflow that is written in a step. */
+  sharedAgentEnv: (agent: string): View => ({
+    roots: ["inputs", "workflow"],
+    workflow: [...RUN_NAMES, "step_id", "attempt"],
+    outsideHint: `a workflow in a step calls this agent: it needs an input of this name, or an agent "${agent}" of its own`,
+  }),
   workflowOutput: {
     roots: ["inputs", "steps", "workflow"],
     workflow: RUN_NAMES,
