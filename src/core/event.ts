@@ -257,11 +257,27 @@ export type RunEvent =
       readonly because: string;
     }
   | { readonly event: "request_refused"; readonly file: string; readonly because: string }
+  /** The run goes on with another definition; `old` and `new` are digests. */
   | {
-      readonly event: "definition_changed" | "input_changed";
+      readonly event: "definition_changed";
+      readonly what: "workflow";
+      readonly old: Json;
+      readonly new: Json;
+      /** The copy in the run. */
+      readonly file: string;
+      /** Where it came from. */
+      readonly source: string;
+      readonly limits: EffectiveLimits;
+      /** Steps whose results no longer count. */
+      readonly redo: readonly string[];
+    }
+  | {
+      readonly event: "input_changed";
       readonly what: string;
       readonly old: Json;
       readonly new: Json;
+      /** Steps whose results no longer count. */
+      readonly redo?: readonly string[];
     }
   | {
       readonly event: "limit_clamped";

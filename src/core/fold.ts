@@ -1,4 +1,5 @@
 import type { JournalLine } from "./event.ts";
+import { changeDefinition, changeInput } from "./fold-change.ts";
 import { closeEpoch, countPerson, startEngine } from "./fold-engine.ts";
 import { startForeach } from "./fold-fan.ts";
 import {
@@ -12,11 +13,16 @@ import {
   waitForNested,
 } from "./fold-step.ts";
 import { setStatus } from "./run-status.ts";
-import { initialState, nodeOf, type RunState } from "./state.ts";
+import { type DefinitionIn, initialState, nodeOf, type RunState } from "./state.ts";
 import type { Workflow } from "./workflow.ts";
 
-export function foldAll(workflow: Workflow, lines: Iterable<JournalLine>): RunState {
-  const state = initialState(workflow);
+/** @param definitionIn gives the definitions that the run went on with, if it may have changed */
+export function foldAll(
+  workflow: Workflow,
+  lines: Iterable<JournalLine>,
+  definitionIn?: DefinitionIn,
+): RunState {
+  const state = initialState(workflow, definitionIn);
   for (const line of lines) fold(state, line);
   return state;
 }
@@ -117,9 +123,13 @@ export function fold(state: RunState, line: JournalLine): void {
     case "decision":
       if (state.takenDecision) state.takenDecision = { ...state.takenDecision, decision: line };
       break;
-    case "attempt_adopted":
     case "definition_changed":
+      changeDefinition(state, line);
+      break;
     case "input_changed":
+      changeInput(state, line);
+      break;
+    case "attempt_adopted":
     case "limit_clamped":
     case "security":
       break;

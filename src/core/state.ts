@@ -86,9 +86,10 @@ export type StepState =
 
 /** A step, or one item of a step with `foreach`. */
 export interface StepNode {
-  readonly step: Step;
+  /** Another once the definition has changed; so is `index` of an item. */
+  step: Step;
   /** Its place among all nodes: the step's index, or one beyond those of all steps. */
-  readonly index: number;
+  index: number;
   readonly item?: Item;
   /** Steps with `foreach`, once they have started. */
   fan: Fan | null;
@@ -115,7 +116,7 @@ export interface Item {
   readonly number: number;
   /** Changes if the step is entered again with another list. */
   value: Json;
-  readonly of: StepNode;
+  of: StepNode;
 }
 
 /** The items of a step with `foreach`. */
@@ -168,13 +169,17 @@ export type Cursor = number | "done" | "fail";
  * decision costs what is active and not what the workflow holds.
  */
 export interface RunState {
-  readonly workflow: Workflow;
-  readonly steps: readonly StepNode[];
+  /** The definition that it goes by now. */
+  workflow: Workflow;
+  steps: readonly StepNode[];
   /** Nodes of items, in the order in which they came to be; their indexes follow those of the steps. */
-  readonly items: StepNode[];
-  readonly indexOf: ReadonlyMap<string, number>;
+  items: StepNode[];
+  indexOf: ReadonlyMap<string, number>;
   /** Graphs: the steps that need step i. */
-  readonly dependents: readonly (readonly number[])[];
+  dependents: readonly (readonly number[])[];
+  /** Steps that a change of the definition has taken out. */
+  readonly gone: Map<string, StepNode>;
+  readonly definitionIn: DefinitionIn;
 
   runId: string;
   status: RunStatus;
@@ -241,7 +246,14 @@ export interface RunState {
 
 const NO_USAGE: UsageTotal = { tokens: 0, costUsd: 0, unknown: 0, unknownCost: 0 };
 
-export function initialState(workflow: Workflow): RunState {
+/** The definition in a file of the run that `definition_changed` names. */
+export type DefinitionIn = (file: string) => Workflow;
+
+const NEVER_CHANGED: DefinitionIn = (file) => {
+  throw new Error(`the definition ${file} is not at hand`);
+};
+
+export function initialState(workflow: Workflow, definitionIn = NEVER_CHANGED): RunState {
   const steps = workflow.steps.map(
     (step): StepNode => ({
       ...newNode(step, step.index),
@@ -261,6 +273,8 @@ export function initialState(workflow: Workflow): RunState {
     items: [],
     indexOf: new Map(workflow.steps.map((step) => [step.id, step.index])),
     dependents,
+    gone: new Map(),
+    definitionIn,
     runId: "",
     status: "queued",
     reason: null,

@@ -14,6 +14,7 @@ export const RUN_FILES = {
   workspace: "workspace",
   prompts: "prompts",
   workflows: "workflows",
+  definitions: "definitions",
   quarantine: "quarantine",
 } as const;
 
@@ -50,6 +51,9 @@ export const CREATING_PREFIX = ".creating-";
 export const tornFile = (n: number) => `${RUN_FILES.journal}.torn-${n}`;
 
 export const cancelRequest = (n: number) => `cancel-${n}.json`;
+
+/** The folder of the definition that the run went on with after its n-th change. */
+export const definitionFolder = (n: number) => `${RUN_FILES.definitions}/${n}`;
 
 export const decideRequest = (step: string, attempt: number, n: number) =>
   `decide-${step}-${attempt}-${n}.json`;
