@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { formatDuration } from "../core/duration.ts";
-import type { AttemptCause, StopReason } from "../core/event.ts";
+import type { AttemptCause, RunReason, StopReason } from "../core/event.ts";
 import { MAX_NESTING } from "../core/limits.ts";
 import { nodeAt, placeOf, type StepNode } from "../core/state.ts";
 import type { NestedStep } from "../core/workflow.ts";
@@ -223,9 +223,16 @@ function judge(
   if ("failure" in end) return { ending: { status: "failed", error: end.failure }, harvest };
   if ("notRun" in end) return { ending: { status: "not_run" }, harvest };
   const { reason, status } = end.ended;
-  const message = `its run ${status === "canceled" ? "was canceled" : "failed"}: ${reason?.message ?? "no reason is known"}`;
+  const how = status === "canceled" ? "was canceled" : "failed";
+  const message = `its run ${how}: ${reason ? innermost(reason) : "no reason is known"}`;
   const hint = reason?.hint === undefined ? {} : { hint: reason.hint };
   return { ending: { status: "failed", error: { code: "NESTED_FAILED", message, ...hint } }, harvest };
+}
+
+/** `a failed on attempt 1: its run failed: b failed …` is told as `a/b failed …`. */
+function innermost({ code, message }: RunReason): string {
+  if (code !== "NESTED_FAILED") return message;
+  return message.replace(/^(\S+) failed on attempt \d+: its run (?:failed|was canceled): /, "$1/");
 }
 
 function whyStopped(because: StopReason): string {
