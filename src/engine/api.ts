@@ -61,6 +61,10 @@ export interface ResumeRequest extends DriveOptions {
   readonly limits?: Readonly<Record<string, string>>;
   /** The project folder, where the recorded one does not exist. */
   readonly project?: string;
+  /** A changed definition to go on with. */
+  readonly workflow?: string;
+  /** Inputs that get another value. */
+  readonly inputs?: readonly GivenInput[];
 }
 
 /** How driving a run ended: the snapshot as it is on disk. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WfError } from "../core/problem.ts";
+import type { DefinitionIn } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { type GivenFile, loadWorkflow, type Selection } from "../language/load.ts";
 import { noting, readCopies } from "../store/copies.ts";
@@ -22,6 +23,17 @@ export function loadFile(path: string, workflowId: string | undefined): LoadedFi
   const { readFile, found } = noting(readBeside(dirname(path)));
   const workflow = parse({ path, bytes, readFile }, { id: workflowId });
   return { bytes, sha256: sha256(bytes), workflow, files: found };
+}
+
+/** The definitions that a run goes by one after the other, by their files in it; each is read once. */
+export function definitionsIn(runDir: string, selection: Selection): DefinitionIn {
+  const known = new Map<string, Workflow>();
+  return (file) => {
+    const path = join(runDir, file);
+    const workflow = known.get(file) ?? loadCopy(dirname(path), readFileSync(path), selection);
+    known.set(file, workflow);
+    return workflow;
+  };
 }
 
 /** The definition in a run, with the copies of the files it is made of. */

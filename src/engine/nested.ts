@@ -18,7 +18,7 @@ import type { Outcome } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease } from "./conclude.ts";
 import type { DriveGroup, InnerOptions } from "./drive-group.ts";
-import { sha256 } from "./load.ts";
+import { definitionsIn, sha256 } from "./load.ts";
 import { nestedDir } from "./nested-dir.ts";
 import { nestedFiles } from "./nested-files.ts";
 import { attendRequests, resume } from "./resume.ts";
@@ -169,7 +169,8 @@ function endedRecord({ outer, step, name, goesOn }: NestedAttempt, runDir: strin
   if (last?.event !== "run_ended") return null;
   const before = goesOn ? runBefore(outer.places.runDir, name) : null;
   if (before !== null && linesOf(before).at(-1)?.seq === last.seq) return null;
-  return toRecord(foldAll(step.definition.workflow, lines), 0);
+  const { workflow } = step.definition;
+  return toRecord(foldAll(workflow, lines, definitionsIn(runDir, step.definition)), 0);
 }
 
 function linesOf(runDir: string): readonly JournalLine[] {

@@ -3,6 +3,7 @@ import { basename, isAbsolute, join, resolve } from "node:path";
 import type { JournalLine, RunOptions } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
 import { WfError } from "../core/problem.ts";
+import type { DefinitionIn } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { secretsAgain } from "../secrets/supply.ts";
@@ -13,11 +14,12 @@ import { readRun, readSnapshotIfCurrent } from "../store/open-run.ts";
 import { recoverJournal } from "../store/recover.ts";
 import { VERSION } from "../system/version.ts";
 import type { Outcome, ResumeRequest } from "./api.ts";
+import { applyChange, type Change, changeNotes, planChange } from "./changes.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, letGo, rememberingAttempt } from "./conclude.ts";
 import { hasNewRequests, takeRequests } from "./control.ts";
 import type { InnerOptions } from "./drive-group.ts";
-import { loadCopy, sha256 } from "./load.ts";
+import { definitionsIn, loadCopy, sha256 } from "./load.ts";
 import { raiseLimits, requireUnspent } from "./raise-limits.ts";
 import { repairRecords } from "./repair.ts";
 import { Session } from "./session.ts";
@@ -38,7 +40,8 @@ export function executeNext(request: ResumeRequest): Promise<Outcome> {
 
 async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next"): Promise<Outcome> {
   const runDir = resolve(request.runDir);
-  const finished = request.from === undefined ? readSnapshotIfCurrent(runDir) : null;
+  const isPlain = request.from === undefined && !request.workflow && !request.inputs?.length;
+  const finished = isPlain ? readSnapshotIfCurrent(runDir) : null;
   if (finished?.status === "succeeded") return { runDir, record: finished, signal: null };
   const checked = checkResume(runDir, request);
   const { observer, last } = rememberingAttempt(request.observer);
@@ -49,13 +52,18 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
     requireUnspent(session.state, checked.limits);
     if (session.state.status === "succeeded" && request.from === undefined) return leaveAsItIs(session);
     // What was cut off is settled first: `--from` sends back only what has ended.
-    settleOnly = request.from !== undefined && session.state.running.size > 0;
+    const isRedone = request.from !== undefined || checked.change !== null;
+    settleOnly = isRedone && session.state.running.size > 0;
     if (checked.sourceChanged) session.note(checked.sourceChanged);
     session.record({
       ...engineStarted(how, { project: checked.project, runDir }),
       ...(request.from !== undefined && !settleOnly && { from: request.from }),
       ...(Object.keys(checked.limits).length > 0 && { limits: checked.limits }),
     });
+    if (checked.change && !settleOnly) {
+      applyChange(session, checked.change);
+      for (const note of changeNotes(checked.change)) session.note(note);
+    }
     session.commit();
   } catch (error) {
     letGo(session);
@@ -121,6 +129,8 @@ const AT_A_LIMIT = new Set(["ITERATION_LIMIT", "RUN_TIMEOUT", "BUDGET"]);
 
 interface CheckedResume {
   readonly workflow: Workflow;
+  readonly definitionIn: DefinitionIn;
+  readonly change: Change | null;
   readonly project: string;
   readonly limits: ReturnType<typeof raiseLimits>;
   readonly sourceChanged: string | null;
@@ -145,21 +155,37 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
     throw damaged(runDir, `${RUN_FILES.definition} is not the one that the run was created with`);
   }
   const workflow = loadCopy(runDir, definition, created.workflow);
-  if (request.from !== undefined) requireStep(workflow, request.from, "--from");
-  if (request.until !== undefined) requireStep(workflow, request.until, "--until");
+  const definitionIn = definitionsIn(runDir, created.workflow);
   const project = projectOf(runDir, created, request.project);
-  const limits = raiseLimits(request.limits ?? {}, workflow);
+  const changes = lines.filter(({ event }) => event === "definition_changed").length;
+  const isAsked = request.workflow !== undefined || (request.inputs ?? []).length > 0;
+  const state = isAsked || changes > 0 ? foldAll(workflow, lines, definitionIn) : null;
+  const change = state && planChange(state, request, { project, changes });
+  const present = change?.workflow ?? state?.workflow ?? workflow;
+  for (const each of new Set([present, state?.workflow ?? workflow])) {
+    if (request.from !== undefined) requireStep(each, request.from, "--from");
+  }
+  if (request.until !== undefined) requireStep(present, request.until, "--until");
+  const limits = raiseLimits(request.limits ?? {}, present);
   const last = lines.findLast(({ event }) => event === "run_ended" || event === "run_waiting");
   const code = last?.event === "run_ended" || last?.event === "run_waiting" ? last.reason?.code : undefined;
   // Looked at again under the claim; but a refusal that can be foreseen leaves no trace in the run.
-  if (AT_A_LIMIT.has(code ?? "")) requireUnspent(foldAll(workflow, lines), limits);
+  if (AT_A_LIMIT.has(code ?? "")) requireUnspent(state ?? foldAll(workflow, lines), limits);
   return {
     workflow,
+    definitionIn,
+    change,
     project,
     limits,
-    sourceChanged: sourceChanged(project, created),
+    // Who names a definition knows that it is another.
+    sourceChanged: isAsked || changes > 0 ? null : sourceChanged(project, created),
     durability: created.options.durability,
-    secrets: secretsAgain(workflow, created.inputs, request.secrets, request.env ?? process.env),
+    secrets: secretsAgain(
+      present,
+      change?.inputs ?? state?.inputs ?? created.inputs,
+      request.secrets,
+      request.env ?? process.env,
+    ),
   };
 }
 
@@ -181,7 +207,7 @@ async function reopen(runDir: string, checked: CheckedResume, options: InnerOpti
         `${recovered.cut.bytes} bytes at the end of the journal were torn (${recovered.cut.what}); kept in ${recovered.cut.file}`,
       );
     }
-    const state = foldAll(checked.workflow, recovered.lines);
+    const state = foldAll(checked.workflow, recovered.lines, checked.definitionIn);
     const { seq, length } = recovered;
     const journal = Journal.open(runDir, { seq, epoch: held.epoch, run: state.runId, length, durability });
     const depth = options.inside?.depth ?? 0;

@@ -205,7 +205,7 @@ export function engineStarted(
   };
 }
 
-function effectiveLimits(limits: Limits, maxParallel: number | undefined): EffectiveLimits {
+export function effectiveLimits(limits: Limits, maxParallel: number | undefined): EffectiveLimits {
   const max_parallel = maxParallel ?? limits.maxParallel;
   return {
     max_total_iterations: limits.maxTotalIterations,

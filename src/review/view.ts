@@ -1,9 +1,9 @@
 import { type Stats, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { JournalLine } from "../core/event.ts";
 import { WfError } from "../core/problem.ts";
 import type { RunRecord } from "../core/record.ts";
-import type { RunState } from "../core/state.ts";
+import type { DefinitionIn, RunState } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import type { Selection } from "../language/load.ts";
 import { readCopies } from "../store/copies.ts";
@@ -73,23 +73,48 @@ export function linesOf(view: CurrentView): readonly JournalLine[] {
   return view.folded?.lines ?? readTrusted(view.runDir, view.record).lines;
 }
 
-/** The definition that the run executes: the copy in its directory. Raises RUN_DAMAGED. */
-export async function definitionOf(runDir: string, selection: Selection): Promise<Workflow> {
-  const path = join(runDir, RUN_FILES.definition);
-  const bytes = readDefinition(runDir);
+/**
+ * A definition that the run goes by: the copy in its directory that `selection` names, which is the present one if it
+ * is what `run.json` says of the workflow. Raises RUN_DAMAGED.
+ */
+export async function definitionOf(
+  runDir: string,
+  selection: Selection & { readonly file?: string },
+): Promise<Workflow> {
+  const path = join(runDir, selection.file ?? RUN_FILES.definition);
+  const bytes = readDefinition(runDir, selection.file);
   const { loadWorkflow } = await import("../language/load.ts");
-  const loaded = loadWorkflow({ path, bytes, readFile: readCopies(runDir) }, selection);
+  const loaded = loadWorkflow({ path, bytes, readFile: readCopies(dirname(path)) }, selection);
   if (loaded.ok) return loaded.workflow;
   throw damaged(`${path} is not the workflow that was started: ${loaded.problems[0]?.message}`);
+}
+
+/** The definition that the run began with, and those that it went on with. Raises RUN_DAMAGED. */
+export async function definitionsOf(
+  runDir: string,
+  first: Selection & { readonly file?: string },
+  lines: readonly JournalLine[],
+): Promise<{ readonly workflow: Workflow; readonly definitionIn: DefinitionIn }> {
+  const known = new Map<string, Workflow>();
+  for (const line of lines) {
+    if (line.event !== "definition_changed") continue;
+    known.set(line.file, await definitionOf(runDir, { ...first, file: line.file }));
+  }
+  const definitionIn = (file: string) => {
+    const workflow = known.get(file);
+    if (!workflow) throw damaged(`${join(runDir, file)} is named by no line of the journal`);
+    return workflow;
+  };
+  return { workflow: await definitionOf(runDir, first), definitionIn };
 }
 
 async function foldRun(runDir: string, lines: readonly JournalLine[]): Promise<RunState> {
   const created = lines[0];
   if (created?.event !== "run_created") throw damaged(`${join(runDir, RUN_FILES.journal)} holds no line`);
-  const workflow = await definitionOf(runDir, created.workflow);
+  const { workflow, definitionIn } = await definitionsOf(runDir, created.workflow, lines);
   const { foldAll } = await import("../core/fold.ts");
   try {
-    return foldAll(workflow, lines);
+    return foldAll(workflow, lines, definitionIn);
   } catch (error) {
     throw damaged(`${join(runDir, RUN_FILES.journal)}: ${(error as Error).message}`);
   }

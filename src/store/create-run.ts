@@ -85,7 +85,8 @@ export function createRun(runsDir: string, folder: string, build: RunBuild): Cre
   }
 }
 
-function writeTree(
+/** Files by their path below `root`, which exists, and folders; durable if asked for. */
+export function writeTree(
   root: string,
   files: Readonly<Record<string, string | Uint8Array>>,
   emptyFolders: readonly string[],

@@ -63,8 +63,9 @@ export function readLiveness(runDir: string): Liveness {
   return { driver, alive: isAlive(driver), since: driver.since };
 }
 
-export function readDefinition(runDir: string): Uint8Array {
-  const path = join(runDir, RUN_FILES.definition);
+/** @param file its path in the run; absent: the one that the run began with */
+export function readDefinition(runDir: string, file: string = RUN_FILES.definition): Uint8Array {
+  const path = join(runDir, file);
   try {
     return fs.readFileSync(path);
   } catch (error) {

@@ -3,6 +3,7 @@ import type { ResumeRequest } from "../../engine/api.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
+import { argumentInputs } from "../given-inputs.ts";
 import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
 import { runToDrive } from "../run-to-drive.ts";
 
@@ -16,6 +17,16 @@ export const command: Command = {
       describe: "instead of RUN: all runs that wait for a client's limit to end, and whose time has come",
     },
     from: { kind: "value", value: "STEP", describe: "run this step and all after it again" },
+    workflow: {
+      kind: "value",
+      value: "FILE",
+      describe: "go on with a changed definition; steps that it does not concern keep their results",
+    },
+    input: {
+      kind: "list",
+      value: "K=V",
+      describe: "go on with another value of an input; steps that do not use it keep their results",
+    },
     limit: {
       kind: "list",
       value: "K=V",
@@ -37,6 +48,8 @@ export const command: Command = {
   examples: [
     ["wf resume latest", "go on with the newest run"],
     ["wf resume k3f9 --from build", "do build and all after it again"],
+    ["wf resume k3f9 --workflow release.yaml", "with the file as it is now"],
+    ["wf resume k3f9 --input version=1.4.1", "with another value of an input"],
     ["wf resume k3f9 --limit run_timeout=2h", "with more time"],
     ["wf resume k3f9 --limit plan.max_tokens=200000", "with more tokens for one step"],
     ["wf resume --due", "what cron runs: all runs that waited for a client's limit"],
@@ -66,7 +79,9 @@ export const command: Command = {
 
 /** What belongs to one run has no meaning for all that are due. */
 function refuseWithDue(args: Args): void {
-  const given = ["from", "limit", "secret", "project", "until"].find((name) => args.list(name).length > 0);
+  const given = ["from", "workflow", "input", "limit", "secret", "project", "until"].find(
+    (name) => args.list(name).length > 0,
+  );
   const what = args.text("RUN") === undefined ? given && `--${given}` : "a RUN";
   if (what === undefined) return;
   throw new WfError({
@@ -85,12 +100,16 @@ function requestFrom(args: Args, runDir: string): ResumeRequest {
   const from = args.text("from");
   const project = args.text("project");
   const until = args.text("until");
+  const workflow = args.text("workflow");
+  const inputs = argumentInputs(args.list("input"));
   const limits = limitsFrom(args.list("limit"));
   return {
     runDir,
     ...(from !== undefined && { from }),
     ...(project !== undefined && { project }),
     ...(until !== undefined && { until }),
+    ...(workflow !== undefined && { workflow }),
+    ...(inputs.length > 0 && { inputs }),
     ...(args.flag("wait") && { wait: true }),
     ...parallel(args),
     ...(Object.keys(limits).length > 0 && { limits }),
