@@ -187,7 +187,8 @@ export function enter(state: RunState, node: StepNode, cause: "resume" | "redo" 
   node.outputs = {};
   node.decision = null;
   node.sentBackBy = null;
-  setState(state, node, { status: "pending", cause: node.attempts === 0 ? "first" : cause });
+  const isFirst = node.attempts === 0 && !node.fan?.nodes.length;
+  setState(state, node, { status: "pending", cause: isFirst ? "first" : cause });
 }
 
 /** The one place where a node changes, so that the sets always agree with the nodes. */

@@ -106,7 +106,7 @@ async function begin(attempt: NestedAttempt): Promise<Outcome> {
       folder: ATTEMPT_FILES.run,
       runId: `${state.runId}.${placeName(name).replace("/item-", "-")}-${name.attempt}`,
       loaded: { bytes, sha256: sha256(bytes), workflow, files },
-      source: definition.file === undefined ? source : posix.join(posix.dirname(source), definition.file),
+      source: definition.file === undefined ? source : besides(source, definition.file),
       ...(definition.step !== undefined && { step: definition.step }),
       parent: { step: name.step, ...(name.item !== undefined && { item: name.item }), attempt: name.attempt },
       inputs: inputs.inputs,
@@ -135,6 +135,12 @@ function optionsOf(attempt: NestedAttempt): InnerOptions {
     ...(wait && { wait }),
     observer: outer.observerWithin(name, nestedDir(outer.places.runDir, name)),
   };
+}
+
+/** `project:ci/release.yaml` and `sub/build.yaml` make `project:ci/sub/build.yaml`. */
+function besides(source: string, file: string): string {
+  const [, prefix = "", path = ""] = /^(project:)?(.*)$/.exec(source) ?? [];
+  return prefix + posix.join(posix.dirname(path), file);
 }
 
 /** The run of the newest attempt before this one that has any. */
