@@ -98,34 +98,44 @@ export interface ScannedSteps {
   readonly needs: readonly number[];
 }
 
-const ID_LINE = /^( *)- id: ([a-z][a-z0-9_-]*)$/;
-const NEEDS_LINE = /^( *)needs: \[([a-z0-9_, -]*)\]$/;
+const ID = "[a-z][a-z0-9_-]*";
+const NEEDS = `needs: (\\[[a-z0-9_, -]*\\]|${ID})`;
+const ID_LINE = new RegExp(`^( *)- id: (${ID})$`);
+const NEEDS_LINE = new RegExp(`^( *)${NEEDS}$`);
+/** A step between braces, or the beginning of one. */
+const BRACES_LINE = new RegExp(`^( *)- \\{ ?id: (${ID}), ${NEEDS}(?:,| ?\\})`);
 
 /**
- * The needs of a graph that is written plainly, an `id:` and a `needs: […]` on a line of its own in each step; null if it
- * is not. The ids have to be those of the run in the same order. A full reading takes as long as all else together.
+ * The needs of a graph that is written plainly: in each step an `id:` and a `needs:` on a line of its own, or both first
+ * between braces; null if it is not. The ids have to be those of the run in the same order. A full reading takes as long
+ * as all else together.
  */
 export function scanNeeds(definition: string, ids: readonly string[]): ScannedSteps[] | null {
   const indexes = new Map(ids.map((id, index) => [id, index]));
   const steps: { id: string; needs?: number[] }[] = [];
   let indent = -1;
   for (const line of definition.split("\n")) {
-    const id = ID_LINE.exec(line);
-    if (id) {
-      if (indent < 0) indent = id[1]?.length ?? 0;
-      if (id[1]?.length !== indent || id[2] !== ids[steps.length]) return null;
-      steps.push({ id: id[2] as string });
-      continue;
+    const begun = ID_LINE.exec(line) ?? BRACES_LINE.exec(line);
+    if (begun) {
+      const [, before = "", id = ""] = begun;
+      if (indent < 0) indent = before.length;
+      if (before.length !== indent || id !== ids[steps.length]) return null;
+      steps.push({ id });
     }
-    const found = NEEDS_LINE.exec(line);
-    if (!found || found[1]?.length !== indent + 2) continue;
+    const list = begun ? begun[3] : needsOn(line, indent + 2);
+    if (list === undefined) continue;
     const step = steps.at(-1);
-    const named = (found[2] as string).split(",").map((name) => name.trim());
-    const needs = named.filter((name) => name !== "").map((name) => indexes.get(name) ?? -1);
+    const named = list.replace(/[[\]]/g, "").split(",");
+    const needs = named.flatMap((name) => (name.trim() === "" ? [] : (indexes.get(name.trim()) ?? -1)));
     if (!step || step.needs || needs.includes(-1)) return null;
     step.needs = needs;
   }
   if (steps.length !== ids.length) return null;
   const complete = steps.flatMap(({ id, needs }) => (needs ? [{ id, needs }] : []));
   return complete.length === ids.length ? complete : null;
+}
+
+function needsOn(line: string, indent: number): string | undefined {
+  const [, before, list] = NEEDS_LINE.exec(line) ?? [];
+  return before?.length === indent ? list : undefined;
 }

@@ -6,6 +6,7 @@ import { toRecord } from "../core/record.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
 import { PLACEHOLDERS } from "./canon-places.ts";
+import type { Recorded } from "./replay-record.ts";
 import { RunSchemas } from "./verify-schema.ts";
 
 export interface IntegrityFinding {
@@ -20,11 +21,7 @@ const FOLDED = ["status", "reason", "inputs", "options", "steps", "outputs", "it
 const CUT = /^<(?:cut|binary)> (\d+) bytes, sha256 ([0-9a-f]{64})/;
 
 /** Whether the files of a fixture agree with each other, and are of the form that records have. */
-export function integrityFindings(
-  files: Files,
-  lines: readonly JournalLine[],
-  workflow: Workflow,
-): IntegrityFinding[] {
+export function integrityFindings({ files, lines }: Recorded, workflow: Workflow): IntegrityFinding[] {
   const found: IntegrityFinding[] = [];
   const say = (path: string, message: string) => found.push({ path, message });
   const run = json(files, RUN_FILES.snapshot);
@@ -59,7 +56,7 @@ function checkRun(run: JsonObject, lines: readonly JournalLine[], workflow: Work
     return;
   }
   for (const key of FOLDED) {
-    if (sorted(run[key]) !== sorted(folded[key])) say(snapshot, `its ${key} is not what the journal says`);
+    if (!isSame(run[key], folded[key])) say(snapshot, `its ${key} is not what the journal says`);
   }
 }
 
@@ -81,8 +78,7 @@ function checkAttempt(
   const path = `${attemptPath(record)}/${ATTEMPT_FILES.record}`;
   const written = json(files, path);
   if (!written) say(path, "it is missing, or no JSON object");
-  else if (sorted(written) !== sorted(record as unknown as Json))
-    say(path, "it is not what the journal says");
+  else if (!isSame(written, record as unknown as Json)) say(path, "it is not what the journal says");
   for (const [key, output] of Object.entries(record.outputs)) {
     if (!("file" in output)) continue;
     const text = files.get(output.file);
@@ -136,11 +132,20 @@ function json(files: Files, path: string): JsonObject | null {
   }
 }
 
-/** The order of keys says nothing. */
-function sorted(value: Json | undefined): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    isJsonObject(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each,
-  );
+/** As JSON: the order of keys says nothing, and a member that is undefined is none. */
+function isSame(a: Json | undefined, b: Json | undefined): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((each, at) => isSame(each, b[at]));
+  }
+  if (!isJsonObject(a) || !isJsonObject(b)) return false;
+  let left = Object.keys(b).filter((key) => b[key] !== undefined).length;
+  for (const key of Object.keys(a)) {
+    if (a[key] === undefined) continue;
+    if (!Object.hasOwn(b, key) || !isSame(a[key], b[key])) return false;
+    left -= 1;
+  }
+  return left === 0;
 }
 
 export function sha256(text: string | Uint8Array): string {

@@ -3,8 +3,7 @@ import { outputJson } from "../core/output-value.ts";
 import type { RunRecord, StepRecord } from "../core/record.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { RUN_FILES } from "../store/layout.ts";
-import type { CanonForm } from "./canon-form.ts";
-import { type Recorded, readRecorded, type Stretch } from "./replay-record.ts";
+import type { Recorded, Stretch } from "./replay-record.ts";
 
 /** Beside the files of a fixture; made from them. */
 export const PAGE = "README.md";
@@ -12,8 +11,7 @@ export const PAGE = "README.md";
 const MAX_CELL = 160;
 
 /** What a code host shows of a fixture's folder: what ran, step by step, and a picture of it. It depends on the fixture alone. */
-export function pageOf(form: CanonForm, workflow: Workflow): string {
-  const recorded = readRecorded(form, "");
+export function pageOf(recorded: Recorded, workflow: Workflow): string {
   const record = JSON.parse(recorded.files.get(RUN_FILES.snapshot) ?? "{}") as RunRecord;
   const parts = [
     `# A run of ${code(workflow.id)}`,

@@ -9,7 +9,6 @@ import { ioError } from "../store/io-error.ts";
 import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
 import { findProject } from "../system/project.ts";
-import { canonicalForm } from "./canon.ts";
 import type { CanonForm } from "./canon-form.ts";
 import { fixtureForm, refuseDifferences, refuseSecrets } from "./fixture.ts";
 import { sha256 } from "./fixture-integrity.ts";
@@ -70,7 +69,8 @@ export async function updateFixture(folder: string, name: string, workflow?: str
   }
   const updated = [...files].map(([path, text]) => ({ path, text }));
   refuseSecrets(updated, name, NO_SECRETS);
-  const changed = [...write(folder, form, files), ...(await writePage(folder, present))];
+  const page = pageOf(readRecorded(updated, name), present.workflow);
+  const changed = [...write(folder, form, files), ...writePage(folder, page)];
   return { folder, workflow: file, changed };
 }
 
@@ -148,8 +148,7 @@ function write(folder: string, form: CanonForm, files: ReadonlyMap<string, strin
   return [...gone, ...changed.map(([path]) => path)].sort();
 }
 
-async function writePage(folder: string, present: Definition): Promise<string[]> {
-  const page = pageOf(await canonicalForm(folder), present.workflow);
+function writePage(folder: string, page: string): string[] {
   try {
     if (existsSync(join(folder, PAGE)) && readFileSync(join(folder, PAGE), "utf8") === page) return [];
     put(folder, PAGE, page);

@@ -10,8 +10,15 @@ import { PLACEHOLDERS } from "./canon-places.ts";
 import { integrityFindings } from "./fixture-integrity.ts";
 import { PAGE, pageOf } from "./fixture-page.ts";
 import { findSecrets } from "./fixture-secrets.ts";
-import { type Difference, type Replayed, recordedDefinition, replayForm } from "./replay.ts";
-import { readLines, readRecorded } from "./replay-record.ts";
+import {
+  type Definition,
+  type Difference,
+  type Replayed,
+  recordedDefinition,
+  replayAgainst,
+  replayOn,
+} from "./replay.ts";
+import { type Recorded, readRecorded } from "./replay-record.ts";
 
 export interface Saved {
   readonly folder: string;
@@ -44,9 +51,10 @@ export async function saveFixture(
     });
   }
   refuseSecrets(form, name, secrets);
-  const replayed = await replayForm(form, { folder: path, name });
+  const definition = recordedDefinition(recorded, name);
+  const replayed = await replayOn(recorded, { present: definition, before: definition, folder: path });
   refuseDifferences(replayed.differences, `the replay of ${name} on its own definition is not the same`);
-  const page = pageOf(form, recordedDefinition(recorded, name).workflow);
+  const page = pageOf(recorded, definition.workflow);
   const files = [...form, { path: PAGE, text: page }];
   writeForm(files, folder);
   const bytes = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
@@ -79,14 +87,15 @@ export async function checkFixture(folder: string, name: string, workflow?: stri
   for (const { path, line, what } of findSecrets(form, NO_SECRETS)) {
     findings.push({ kind: "secret", path, line: line === 0 ? null : line, message: `it looks like ${what}` });
   }
+  let recorded: Recorded;
+  let before: Definition;
   try {
-    const recorded = readRecorded(form, name);
-    const before = recordedDefinition(recorded, name).workflow;
-    const lines = readLines(recorded.files.get(RUN_FILES.journal), name);
-    for (const found of integrityFindings(recorded.files, lines, before)) {
+    recorded = readRecorded(form, name);
+    before = recordedDefinition(recorded, name);
+    for (const found of integrityFindings(recorded, before.workflow)) {
       findings.push({ kind: "integrity", line: null, ...found });
     }
-    if (readPage(folder) !== pageOf(form, before)) {
+    if (readPage(folder) !== pageOf(recorded, before.workflow)) {
       const message = "it is not what this fixture's page says; wf fixture update writes it anew";
       findings.push({ kind: "page", path: PAGE, line: null, message });
     }
@@ -95,8 +104,7 @@ export async function checkFixture(folder: string, name: string, workflow?: stri
     findings.push({ kind: "format", path: ".", line: null, message: error.message });
     return { folder, findings, replayed: null };
   }
-  const given = workflow === undefined ? {} : { workflow };
-  return { folder, findings, replayed: await replayForm(form, { folder, name, ...given }) };
+  return { folder, findings, replayed: await replayAgainst(recorded, { before, folder, workflow }) };
 }
 
 /** Nobody looks at the differences of what is no fixture. Raises RUN_NOT_FOUND. */

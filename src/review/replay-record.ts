@@ -37,6 +37,8 @@ export interface Stretch {
 export interface Recorded {
   readonly created: Line<"run_created">;
   readonly stretches: readonly Stretch[];
+  /** Of the journal, from `created` on. */
+  readonly lines: readonly JournalLine[];
   /** Texts by path. */
   readonly files: ReadonlyMap<string, string>;
 }
@@ -61,7 +63,7 @@ export function readRecorded(form: CanonForm, name: string): Recorded {
   if (created?.event !== "run_created") {
     throw invalid(`${name}: ${RUN_FILES.journal} does not begin with run_created`);
   }
-  return { created, stretches: stretchesOf(lines), files };
+  return { created, stretches: stretchesOf(lines), lines, files };
 }
 
 export function readLines(journal: string | undefined, name: string): JournalLine[] {

@@ -12,7 +12,6 @@ import { errnoOf, ioError } from "../store/io-error.ts";
 import { copyPath, RUN_FILES } from "../store/layout.ts";
 import { readBeside } from "../system/read-beside.ts";
 import { canonicalForm } from "./canon.ts";
-import type { CanonForm } from "./canon-form.ts";
 import { Blame, type Difference, Findings, type Located } from "./replay-difference.ts";
 import { type Counts, ReplayDrive } from "./replay-drive.ts";
 import { invalid, type Recorded, readRecorded } from "./replay-record.ts";
@@ -55,17 +54,17 @@ export interface Definition extends Located {
  * nothing. Raises FIXTURE_INVALID, what `canonicalForm` raises, and all that is wrong with the definition.
  */
 export async function replay({ path, name, workflow }: ReplayRequest): Promise<Replayed> {
-  const form = await canonicalForm(path);
-  return await replayForm(form, { folder: path, name, ...(workflow !== undefined && { workflow }) });
+  const recorded = readRecorded(await canonicalForm(path), name);
+  const before = recordedDefinition(recorded, name);
+  return await replayAgainst(recorded, { before, folder: path, workflow });
 }
 
-/** `folder`: where the record stands; `name` and `workflow` as for `replay`. */
-export async function replayForm(
-  form: CanonForm,
-  { folder, name, workflow }: { readonly folder: string; readonly name: string; readonly workflow?: string },
+/** `before`: the definition in the record; `folder`: where that stands; `workflow` as for `replay`. */
+export async function replayAgainst(
+  recorded: Recorded,
+  given: { readonly before: Definition; readonly folder: string; readonly workflow: string | undefined },
 ): Promise<Replayed> {
-  const recorded = readRecorded(form, name);
-  const before = recordedDefinition(recorded, name);
+  const { before, folder, workflow } = given;
   const present = workflow === undefined ? before : presentDefinition(workflow, recorded.created.workflow);
   return await replayOn(recorded, { present, before, folder });
 }

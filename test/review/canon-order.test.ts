@@ -124,12 +124,28 @@ steps:
     run: "true"
 `;
 
+const BRACES = `id: braces
+steps:
+  - { id: b, needs: [a], run: 'echo "needs: [c]"' }
+  - {id: a, needs: []}
+  - id: d
+    needs: b
+    run: "true"
+  - { id: c, needs: a, env: { X: "{ id: c, needs: [b] }" },
+      run: "true" }
+`;
+
 test("needs that can be seen at a glance are those of a full reading; where in doubt there are none", () => {
-  const ids = ["b", "a", "c"];
-  const loaded = loadWorkflow({ path: "plain.yaml", bytes: Buffer.from(PLAIN) });
-  assert.ok(loaded.ok);
-  const full = loaded.workflow.steps.map(({ id, needs }) => ({ id, needs }));
-  assert.deepEqual(scanNeeds(PLAIN, ids), full);
+  for (const [text, ids] of [
+    [PLAIN, ["b", "a", "c"]],
+    [BRACES.replace("needs: []}", "needs: [], run: 'true'}"), ["b", "a", "d", "c"]],
+  ] as const) {
+    const loaded = loadWorkflow({ path: "plain.yaml", bytes: Buffer.from(text) });
+    assert.ok(loaded.ok);
+    const full = loaded.workflow.steps.map(({ id, needs }) => ({ id, needs }));
+    assert.deepEqual(scanNeeds(text, ids), full);
+    assert.equal(scanNeeds(text, [...ids].sort()), null);
+  }
   const doubtful = [
     PLAIN.replace("          needs: [c]", "        - id: a"),
     PLAIN.replace("needs: [a]", "needs:\n      - a"),
@@ -139,6 +155,14 @@ test("needs that can be seen at a glance are those of a full reading; where in d
     PLAIN.replace("    needs: []\n", "    needs: []\n    needs: []\n"),
     PLAIN.replace("needs: []", "needs: [d]"),
   ];
-  for (const text of doubtful) assert.equal(scanNeeds(text, ids), null, text);
-  assert.equal(scanNeeds(PLAIN, ["a", "b", "c"]), null);
+  for (const text of doubtful) assert.equal(scanNeeds(text, ["b", "a", "c"]), null, text);
+  const odd = [
+    BRACES.replace("{ id: b, needs: [a],", "{ needs: [a], id: b,"),
+    BRACES.replace("needs: [a],", "needs: [a, 'd'],"),
+    BRACES.replace("needs: [a],", 'needs: "a",'),
+    BRACES.replace("{id: a, needs: []}", "{id: a}"),
+    BRACES.replace("needs: b\n", "needs: b # d\n"),
+    BRACES.replace("needs: a,", "needs: a\n     ,"),
+  ];
+  for (const text of odd) assert.equal(scanNeeds(text, ["b", "a", "d", "c"]), null, text);
 });
