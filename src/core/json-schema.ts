@@ -39,6 +39,8 @@ function ajvInstance(): Ajv {
   const formats = require("ajv-formats") as { default?: (ajv: Ajv) => void } & ((ajv: Ajv) => void);
   ajv = new Ajv2020({
     allErrors: true,
+    // `schemaFaults` asks for that itself; a schema that has been looked at is not looked at again.
+    validateSchema: false,
     strict: true,
     strictTypes: false,
     strictRequired: false,
