@@ -14,14 +14,14 @@ import { readRun } from "../store/open-run.ts";
 import { removeDeadCreating } from "../store/runs-dir.ts";
 import { shareTree } from "../store/share-tree.ts";
 import { ownIdentity } from "../system/identity.ts";
-import type { Outcome } from "./api.ts";
+import type { Outcome, ResumeRequest } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease } from "./conclude.ts";
 import type { DriveGroup, InnerOptions } from "./drive-group.ts";
 import { definitionsIn, sha256 } from "./load.ts";
 import { nestedDir } from "./nested-dir.ts";
 import { nestedFiles } from "./nested-files.ts";
-import { attendRequests, resume } from "./resume.ts";
+import { attendRequests, repairSnapshot, resume } from "./resume.ts";
 import type { Session } from "./session.ts";
 import { createSession } from "./start.ts";
 
@@ -67,7 +67,9 @@ export async function driveNested(attempt: NestedAttempt): Promise<NestedEnd> {
       return endOf(await goOn(attempt, runDir));
     }
     const ended = endedRecord(attempt, runDir);
-    return endOf(ended ? { record: ended } : await goOn(attempt, runDir));
+    if (!ended) return endOf(await goOn(attempt, runDir));
+    await repairSnapshot(requestOf(attempt, runDir));
+    return endOf({ record: ended });
   } catch (error) {
     if (!(error instanceof WfError) || error.exitCode !== 2) throw error;
     const { code, message, hint } = error;
@@ -123,7 +125,11 @@ async function begin(attempt: NestedAttempt): Promise<Outcome> {
 }
 
 function goOn(attempt: NestedAttempt, runDir: string): Promise<Outcome> {
-  return resume({ ...optionsOf(attempt), runDir, project: attempt.outer.places.project });
+  return resume(requestOf(attempt, runDir));
+}
+
+function requestOf(attempt: NestedAttempt, runDir: string): ResumeRequest & InnerOptions {
+  return { ...optionsOf(attempt), runDir, project: attempt.outer.places.project };
 }
 
 function optionsOf(attempt: NestedAttempt): InnerOptions {

@@ -125,6 +125,14 @@ async function attendOnce(
   return { ...outcome, record, moreRequests: hasNewRequests(session) };
 }
 
+/** Brings the snapshot of a run that has ended up to its journal, should a crash have left it behind. */
+export async function repairSnapshot(request: ResumeRequest & InnerOptions): Promise<void> {
+  if (readSnapshotIfCurrent(request.runDir) !== null) return;
+  const session = await reopen(request.runDir, checkResume(request.runDir, request), request);
+  session.writeSnapshot();
+  letGo(session);
+}
+
 const AT_A_LIMIT = new Set(["ITERATION_LIMIT", "RUN_TIMEOUT", "BUDGET"]);
 
 interface CheckedResume {

@@ -7,7 +7,17 @@ import { basename, join } from "node:path";
 import { canonical, differences } from "./checker/canonical.ts";
 import { checkGates } from "./checker/gate-rules.ts";
 import { checkJournal } from "./checker/journal-rules.ts";
-import { bytesOf, jsonOf, type Loose, type Run, readRun, sha256 } from "./checker/read.ts";
+import {
+  bytesOf,
+  jsonOf,
+  type Line,
+  type Loose,
+  nameOf,
+  nestedRuns,
+  type Run,
+  readRun,
+  sha256,
+} from "./checker/read.ts";
 import { checkRecords, checkSnapshot } from "./checker/record-rules.ts";
 
 export interface Violation {
@@ -48,6 +58,11 @@ export function check(facts: Facts): Violation[] {
   const violations: Violation[] = [];
   const report: Report = (invariant, sentence) => violations.push({ invariant, sentence });
   const run = readRun(facts.runDir);
+  for (const path of nestedRuns(run)) {
+    const { effects: _, expected: __, undisturbed: ___, injected: ____, ...rest } = facts;
+    const found = check({ ...rest, processes: [], runDir: join(run.dir, path) });
+    for (const { invariant, sentence } of found) report(invariant, `${path}: ${sentence}`);
+  }
   checkWhole(run, report);
   if (run.lines.length > 0 && run.definition !== null) {
     checkJournal(run, facts.phase, report);
@@ -104,8 +119,8 @@ function checkEffects(run: Run, facts: Facts, report: Report): void {
   if (facts.phase !== "recovered") return;
   for (const [step, expected] of Object.entries(facts.expected ?? {})) {
     const count = facts.effects.filter((line) => line === step).length;
-    const attempts = run.lines.filter(
-      (line) => line.event === "attempt_started" && line.step === step,
+    const attempts = linesOf(run).filter(
+      (line) => line.event === "attempt_started" && nameOf(line as Loose) === step,
     ).length;
     const most = facts.children === "died" ? Math.max(expected, attempts) : expected;
     if (count < expected || count > most) {
@@ -115,6 +130,11 @@ function checkEffects(run: Run, facts: Facts, report: Report): void {
       );
     }
   }
+}
+
+/** Its own, and those of the runs in it. */
+function linesOf(run: Run): readonly Line[] {
+  return [...run.lines, ...nestedRuns(run).flatMap((path) => linesOf(readRun(join(run.dir, path))))];
 }
 
 function checkFacts(facts: Facts, report: Report): void {

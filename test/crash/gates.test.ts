@@ -1,5 +1,5 @@
 /*
- * Runs with gates, decisions and steps for the end, broken anywhere.
+ * Runs with gates, decisions, steps for the end, items of a list and runs in them, broken anywhere.
  *
  * WF_CRASH_CASES=240   how many cases, of all crash tests; `all`: every one
  * WF_CRASH_SEED=1, WF_CRASH_ONLY='…', WF_TEST_KEEP=1, WF_BIN=…/bin/wf.js   as in crash.test.ts
@@ -11,8 +11,9 @@ import { needsLinux } from "../rig/held.ts";
 import { type Case, errors, kills, label, type Operation, randomFrom, sample, tears } from "./cases.ts";
 import { check, type Facts, sentences } from "./checker.ts";
 import { readTrace, runCase, show, type Undisturbed, undisturbed } from "./run-case.ts";
-import { drive, EFFECTS, GATE_SCENARIOS, type Scenario, stage } from "./scenarios.ts";
+import { drive, EFFECTS, GATE_SCENARIOS, type Scenario, stage, WIDE_SCENARIOS } from "./scenarios.ts";
 
+const ALL: readonly Scenario[] = [...GATE_SCENARIOS, ...WIDE_SCENARIOS];
 const AT_ONCE = 2;
 const seed = Number(process.env.WF_CRASH_SEED ?? Math.floor(Math.random() * 1e9));
 const wanted = process.env.WF_CRASH_CASES === "all" ? Infinity : Number(process.env.WF_CRASH_CASES ?? 120);
@@ -27,7 +28,7 @@ let violations = 0;
 
 describe(`a run with gates, broken anywhere (WF_CRASH_SEED=${seed})`, { skip: needsLinux }, () => {
   before(async () => {
-    for (const scenario of GATE_SCENARIOS) plain.set(scenario.name, await undisturbed(scenario));
+    for (const scenario of ALL) plain.set(scenario.name, await undisturbed(scenario));
   });
 
   after(async () => {
@@ -37,14 +38,14 @@ describe(`a run with gates, broken anywhere (WF_CRASH_SEED=${seed})`, { skip: ne
   });
 
   test("an undisturbed run breaks no invariant, and equals another one", async () => {
-    for (const scenario of GATE_SCENARIOS) {
+    for (const scenario of ALL) {
       assert.deepEqual(of(scenario).violations, [], scenario.name);
       const never = { at: 1_000_000, when: "before", does: "kill" } as const;
       assert.deepEqual(await runCase(scenario, { scenario: scenario.name, fault: never }, of(scenario)), []);
     }
   });
 
-  for (const scenario of GATE_SCENARIOS) {
+  for (const scenario of ALL) {
     test(`${scenario.name}: each command that drives it is killed at every operation`, async () => {
       await tryAll(scenario, casesOf(scenario, kills), SHARE.kills);
     });

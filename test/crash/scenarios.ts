@@ -106,6 +106,98 @@ steps:
 `,
 };
 
+/** The same for an item of a `foreach`. */
+const ITEM_EFFECT = EFFECT.replaceAll("$WF_STEP_ID", "$NAME").replace(
+  /^/,
+  'NAME="$WF_STEP_ID-item-{{item_index}}"\n      ',
+);
+
+const FAN: Scenario = {
+  name: "fan",
+  expected: { list: 1, "fan/item-0": 1, "fan/item-1": 2, "fan/item-2": 1, join: 1 },
+  exitCode: 0,
+  workflow: `id: fan
+inputs:
+  effects: { type: string }
+limits: { max_parallel: 2 }
+steps:
+  - id: list
+    run: |
+      ${EFFECT}
+      echo 'numbers=[7, 8, 9]' >> "$WF_OUTPUT"
+    outputs: { numbers: { type: array } }
+  - id: fan
+    foreach: '{{steps.list.outputs.numbers}}'
+    retry: { max: 2, delay: 10ms }
+    run: |
+      ${ITEM_EFFECT.replace('echo "$NAME" >>', 'echo "$WF_STEP_ID/item-{{item_index}}" >>')}
+      # The second fails until an earlier attempt of it has.
+      test "{{item}}" != 8 || grep -qx 1 "$WF_RUN_DIR"/steps/fan/item-1/attempt-*/exit
+      echo "card {{item}}" > "$WF_OUTPUT_CARD"
+      echo "n={{item}}" >> "$WF_OUTPUT"
+    output_files: { card: card.txt }
+    outputs: { n: { type: integer } }
+  - id: join
+    run: |
+      ${EFFECT}
+      echo "{{steps.fan.outputs.n}}"
+outputs:
+  all: '{{steps.fan.outputs.n}}'
+`,
+};
+
+/** As deep in a file as a step of an inner workflow is. */
+const INNER_EFFECT = EFFECT.replaceAll("\n", "\n      ");
+
+const NEST: Scenario = {
+  name: "nest",
+  expected: { before: 1, left: 1, right: 2, meet: 1, after: 1 },
+  exitCode: 0,
+  resumeFailed: true,
+  workflow: `id: nest
+inputs:
+  effects: { type: string }
+steps:
+  - id: before
+    run: |
+      ${EFFECT}
+      echo "word=so" >> "$WF_OUTPUT"
+  - id: inner
+    with: { effects: '{{inputs.effects}}', word: '{{steps.before.outputs.word}}' }
+    workflow:
+      inputs: { effects: { type: string }, word: { type: string } }
+      limits: { max_parallel: 2 }
+      steps:
+        - id: left
+          needs: []
+          output_files: { page: page.txt }
+          run: |
+            ${INNER_EFFECT}
+            echo "{{inputs.word}}" > "$WF_OUTPUT_PAGE"
+        - id: right
+          needs: []
+          run: |
+            ${INNER_EFFECT}
+            # Fails until an earlier attempt has, which a resume copies.
+            grep -qx 1 "$WF_RUN_DIR"/steps/right/attempt-*/exit
+        - id: meet
+          needs: [left, right]
+          run: |
+            ${INNER_EFFECT}
+            cat "{{steps.left.outputs.page}}"
+            echo "n=3" >> "$WF_OUTPUT"
+          outputs: { n: { type: integer } }
+      outputs: { page: '{{steps.left.outputs.page}}', n: '{{steps.meet.outputs.n}}' }
+  - id: after
+    run: |
+      ${EFFECT}
+      cat "{{steps.inner.outputs.page}}"
+      echo "{{steps.inner.outputs.n}}"
+outputs:
+  page: '{{steps.inner.outputs.page}}'
+`,
+};
+
 const CANCEL: Scenario = {
   name: "cancel",
   expected: { first: 1, hold: 1, never: 0 },
@@ -301,6 +393,9 @@ steps:
 
 /** Those with gates, with steps for the end, and with a step that is stopped. */
 export const GATE_SCENARIOS: readonly Scenario[] = [ASK, REVIEW, BESIDE, TIDY, TWICE, LATE];
+
+/** Those with a `foreach`, and with a run in a run. */
+export const WIDE_SCENARIOS: readonly Scenario[] = [FAN, NEST];
 
 export const SCENARIOS: readonly Scenario[] = [SEQUENCE, GRAPH, CANCEL];
 

@@ -15,6 +15,10 @@ export interface FoldedStep {
   decision: string | null;
   /** An engine, that of `epoch`, has begun to stop the open attempt. */
   stopping: { because: string; epoch: number } | null;
+  /** With `foreach`: as many as the list has; null until it is frozen. */
+  items: FoldedStep[] | null;
+  /** Of an earlier and longer list. */
+  spare: FoldedStep[];
 }
 
 export interface Folded {
@@ -82,11 +86,24 @@ export function isPassed(step: FoldedStep): boolean {
 
 function fresh(step: Step): FoldedStep {
   const blank = { status: "pending", attempts: 0, failures: 0, outputs: {}, error: null, because: null };
-  return { step, ...blank, open: null, decision: null, stopping: null };
+  return { step, ...blank, open: null, decision: null, stopping: null, items: null, spare: [] };
+}
+
+/** The step that a line is of, or the item. */
+export function unitOf(state: Folded, { step, item }: Loose): FoldedStep | undefined {
+  const found = state.steps.get(step);
+  return item === undefined ? found : found?.items?.[item];
+}
+
+/** What a step with `foreach` is by its items. */
+export function statusByItems({ items }: FoldedStep): string {
+  const has = (status: string) => items?.some((item) => item.status === status);
+  return ["running", "waiting", "retrying"].find(has) ?? "pending";
 }
 
 function apply(definition: Definition, state: Folded, line: Line): void {
-  const named = state.steps.get(line.record?.step ?? line.step ?? line.from);
+  const about = line.record ?? line;
+  const named = line.from === undefined ? unitOf(state, about) : state.steps.get(line.from);
   switch (line.event) {
     case "run_created":
       state.inputs = line.inputs;
@@ -99,10 +116,25 @@ function apply(definition: Definition, state: Folded, line: Line): void {
         complain(state, line, "names no step of the definition");
         return;
       }
-      if (!named.step.last) state.iterations += 1;
+      if (!named.step.last && line.item === undefined) state.iterations += 1;
       Object.assign(named, { open: line.attempt, error: null, because: null, stopping: null });
       named.status = named.step.approval ? "waiting" : "running";
       named.attempts = Math.max(named.attempts, line.attempt);
+      return;
+    case "foreach_started":
+      if (!named?.step.foreach || named.status !== "pending")
+        complain(state, line, `freezes the list of a step that is ${named?.status}`);
+      else startForeach(definition, state, named, line);
+      return;
+    case "attempt_waiting":
+      if (!named || named.status !== "running" || named.open !== line.attempt)
+        complain(state, line, "says that an attempt waits that does not run");
+      else named.status = "waiting";
+      return;
+    case "attempt_resumed":
+      if (!named || named.status !== "waiting" || named.open !== line.attempt)
+        complain(state, line, "goes on with an attempt that does not wait");
+      else named.status = "running";
       return;
     case "attempt_stopping":
       if (!named || named.open !== line.attempt) complain(state, line, "stops an attempt that is not open");
@@ -122,6 +154,7 @@ function apply(definition: Definition, state: Folded, line: Line): void {
         return;
       }
       endAttempt(definition, state, named, line);
+      settleItems(definition, state, about);
       return;
     case "retry_scheduled":
       if (named?.status !== "retrying")
@@ -129,6 +162,7 @@ function apply(definition: Definition, state: Folded, line: Line): void {
       return;
     case "step_skipped":
       if (named) Object.assign(named, { status: "skipped", because: line.because, outputs: {}, error: null });
+      settleItems(definition, state, about);
       return;
     case "transition": {
       state.cameFrom = line.from;
@@ -166,10 +200,53 @@ function startEngine(definition: Definition, state: Folded, line: Line): void {
     if (last) enter(last);
   }
   for (const step of state.steps.values()) {
-    const failed = step.status === "failed" && !step.step.allowFailure && was !== "waiting";
-    const again = step.step.last && was !== "waiting";
-    if (failed || again || step.status === "canceled") enter(step);
+    const reopens = (one: FoldedStep) =>
+      (one.status === "failed" && !one.step.allowFailure && was !== "waiting") || one.status === "canceled";
+    if (step.items && (reopens(step) || step.status === "iterating")) {
+      for (const item of step.items) if (reopens(item)) enter(item);
+      Object.assign(step, { status: "iterating", outputs: {}, error: null });
+    } else if (reopens(step) || (step.step.last && was !== "waiting")) enter(step);
   }
+}
+
+/** The step is done once for each item; attempts go on by number if it was done before. */
+function startForeach(definition: Definition, state: Folded, step: FoldedStep, line: Line): void {
+  const known = [...(step.items ?? []), ...step.spare];
+  const items = line.items.map((_: Loose, index: number) => known[index] ?? fresh(step.step));
+  for (const item of items) enter(item);
+  Object.assign(step, { items, spare: known.slice(items.length), status: "iterating" });
+  if (!step.step.last) state.iterations += 1;
+  settleItems(definition, state, { step: line.step, item: 0 });
+}
+
+/** A step with `foreach` is over when none of its items is open, or one has failed and none runs. */
+function settleItems(definition: Definition, state: Folded, { step: id, item }: Loose): void {
+  const step = state.steps.get(id);
+  if (item === undefined || !step?.items || step.status !== "iterating") return;
+  const count = (...statuses: string[]) =>
+    step.items?.filter(({ status }) => statuses.includes(status)).length ?? 0;
+  if (count("running", "waiting") > 0) return;
+  const open = count("pending", "retrying") > 0;
+  const failed = count("failed");
+  const stops = failed > 0 && !step.step.allowFailure && !definition.keepsGoing;
+  if (stops || (failed > 0 && !open && count("canceled") === 0)) {
+    const first = step.items.find(({ status }) => status === "failed");
+    Object.assign(step, { status: "failed", error: first?.error });
+  } else if (count("canceled") > 0) step.status = "canceled";
+  else if (!open) step.status = "succeeded";
+  if (step.status === "succeeded" || (step.status === "failed" && step.step.allowFailure))
+    step.outputs = listsOf(step);
+}
+
+function listsOf({ step, items }: FoldedStep): Loose {
+  const keys = new Set([...step.outputs, ...(items ?? []).flatMap(({ outputs }) => Object.keys(outputs))]);
+  return Object.fromEntries(
+    [...keys].map((key) => {
+      const found = (items ?? []).map(({ outputs }) => outputs[key] ?? null);
+      const values = found.every((output) => output === null || "value" in output);
+      return [key, values ? { value: found.map((output) => output?.value ?? null) } : { list: found }];
+    }),
+  );
 }
 
 function redo(definition: Definition, state: Folded, from: string): void {
@@ -192,7 +269,8 @@ function redo(definition: Definition, state: Folded, from: string): void {
 
 function enter(step: FoldedStep): void {
   const blank = { failures: 0, outputs: {}, error: null, because: null, decision: null };
-  Object.assign(step, { status: "pending", ...blank });
+  const spare = [...(step.items ?? []), ...step.spare];
+  Object.assign(step, { status: "pending", ...blank, items: null, spare });
 }
 
 function endAttempt(definition: Definition, state: Folded, step: FoldedStep, line: Line): void {
@@ -200,7 +278,7 @@ function endAttempt(definition: Definition, state: Folded, step: FoldedStep, lin
   const { stopping } = step;
   Object.assign(step, { open: null, stopping: null });
   const uncounted = ["interrupted", "not_run", "canceled"].includes(record.status);
-  if (uncounted && !step.step.last) state.iterations -= 1;
+  if (uncounted && !step.step.last && record.item === undefined) state.iterations -= 1;
   switch (record.status) {
     case "succeeded":
       succeed(definition, state, step, record);

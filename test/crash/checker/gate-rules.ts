@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Report } from "../checker.ts";
-import { type Folded, fold } from "./fold.ts";
+import { type Folded, fold, unitOf } from "./fold.ts";
 import { bytesOf, type Definition, jsonOf, type Line, type Loose, type Run } from "./read.ts";
 
 type Phase = "crashed" | "recovered";
@@ -96,14 +96,14 @@ function checkTaken(run: Run, report: Report): void {
 function checkOpenGates(run: Run, report: Report): void {
   const state: Folded = fold(run.definition as Definition, run.lines);
   for (const { step, status, open } of state.steps.values()) {
-    if (status !== "waiting" || open === null) continue;
+    if (status !== "waiting" || open === null || step.nested) continue;
     const gate = gateOf(run, step.id, open);
     const whole = typeof gate?.message === "string" && typeof gate?.digest === "string";
     if (!whole || !/^[0-9a-f]{8,}$/.test(gate?.volatile?.nonce ?? ""))
       report("I11", `attempt ${open} of ${step.id} is open, and there is no gate.json to decide it by`);
   }
   if (state.status !== "waiting" || state.reason?.code !== "APPROVAL") return;
-  const named = state.steps.get(state.reason.step);
+  const named = unitOf(state, state.reason);
   if (named?.status !== "waiting" || named.open !== state.reason.attempt)
     report(
       "I11",

@@ -2,8 +2,8 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import type { Report } from "../checker.ts";
-import { type Folded, type FoldedStep, fold, isPassed } from "./fold.ts";
-import { bytesOf, type Definition, jsonOf, type Line, type Loose, type Run } from "./read.ts";
+import { type Folded, type FoldedStep, fold, isPassed, unitOf } from "./fold.ts";
+import { bytesOf, type Definition, jsonOf, type Line, type Loose, nameOf, type Run } from "./read.ts";
 
 type Phase = "crashed" | "recovered";
 
@@ -76,35 +76,38 @@ function checkAttempts(run: Run, phase: Phase, report: Report): void {
   const started = new Map<string, number[]>();
   const ended = new Set<string>();
   for (const line of run.lines) {
+    const name = nameOf(line as Loose);
     if (line.event === "attempt_started") {
-      const numbers = started.get(line.step) ?? [];
-      if (numbers.includes(line.attempt))
-        report("I7", `attempt ${line.attempt} of ${line.step} started twice`);
+      const numbers = started.get(name) ?? [];
+      if (numbers.includes(line.attempt)) report("I7", `attempt ${line.attempt} of ${name} started twice`);
       else if (line.attempt !== numbers.length + 1) {
-        report("I7", `attempt ${line.attempt} of ${line.step} comes after attempt ${numbers.length}`);
+        report("I7", `attempt ${line.attempt} of ${name} comes after attempt ${numbers.length}`);
       }
-      started.set(line.step, [...numbers, line.attempt]);
-      const other = open.get(line.step);
+      started.set(name, [...numbers, line.attempt]);
+      const other = open.get(name);
       if (other !== undefined)
-        report("I6", `attempt ${line.attempt} of ${line.step} started beside attempt ${other}`);
-      open.set(line.step, line.attempt);
+        report("I6", `attempt ${line.attempt} of ${name} started beside attempt ${other}`);
+      open.set(name, line.attempt);
     } else if (line.event === "attempt_ended") {
-      const { step, attempt } = line.record;
+      const step = nameOf(line.record);
+      const { attempt } = line.record;
       const key = `${step}/${attempt}`;
       if (ended.has(key)) report("I7", `attempt ${attempt} of ${step} ended twice`);
       else if (!started.get(step)?.includes(attempt))
         report("I7", `attempt ${attempt} of ${step} ended and never started`);
       ended.add(key);
       if (open.get(step) === attempt) open.delete(step);
-    } else if (line.event === "attempt_adopted" && open.get(line.step) !== line.attempt) {
-      report("I7", `attempt ${line.attempt} of ${line.step} was adopted and is not open`);
+    } else if (line.event === "attempt_adopted" && open.get(name) !== line.attempt) {
+      report("I7", `attempt ${line.attempt} of ${name} was adopted and is not open`);
     }
   }
   if (phase === "recovered") {
     const waits =
       run.lines.findLast(({ event }) => /^run_(waiting|ended)$/.test(event))?.event === "run_waiting";
     for (const [step, attempt] of open) {
-      const isGate = run.definition?.steps.some(({ id, approval }) => id === step && approval);
+      const isGate = run.definition?.steps.some(
+        ({ id, approval, nested }) => id === step.split("/")[0] && (approval || nested),
+      );
       if (!isGate || !waits) report("I7", `attempt ${attempt} of ${step} has no end`);
     }
   }
@@ -115,6 +118,7 @@ const ONLY_WHILE_DRIVEN = [
   "attempt_stopping",
   "decision",
   "finally_started",
+  "foreach_started",
   "request_taken",
   "retry_scheduled",
   "transition",
@@ -133,10 +137,13 @@ function checkOrder(run: Run, report: Report): void {
 }
 
 function checkStart(definition: Definition, before: Folded, line: Line, report: Report): void {
-  const node = before.steps.get(line.step);
-  if (!node) return;
+  const node = unitOf(before, line);
+  if (!node) {
+    report("I10", `attempt ${line.attempt} of ${nameOf(line as Loose)} started, of which nobody knows`);
+    return;
+  }
   if (OVER.includes(node.status)) {
-    report("I10", `attempt ${line.attempt} of ${line.step} started though the step had ${node.status}`);
+    report("I10", `attempt ${line.attempt} of ${nameOf(line as Loose)} started though it had ${node.status}`);
   }
   if (node.step.last) checkFinallyStart(before, node, report);
   else if (before.ending !== null) report("I10", `${line.step} started when the run had come to its end`);

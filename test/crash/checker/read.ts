@@ -44,12 +44,25 @@ export interface Step {
   readonly onReject: string | null;
   /** It stands under `finally`. */
   readonly last: boolean;
+  /** It is done once for each item of a list. */
+  readonly foreach: boolean;
+  /** Its attempts are runs. */
+  readonly nested: boolean;
+  /** Keys of the outputs that it declares, or that the workflow it runs has. */
+  readonly outputs: readonly string[];
+}
+
+/** A step, or an item of one, as it is called in paths and messages. */
+export function nameOf({ step, item }: { readonly step: string; readonly item?: number }): string {
+  return item === undefined ? step : `${step}/item-${item}`;
 }
 
 export interface Definition {
   readonly shape: "sequence" | "graph";
   /** Those of `finally` after all others. */
   readonly steps: readonly Step[];
+  /** After a failure it runs what does not depend on it. */
+  readonly keepsGoing: boolean;
 }
 
 export interface Run {
@@ -79,7 +92,7 @@ export function readRun(dir: string): Run {
     fenced,
     snapshot: jsonOf(bytesOf(join(dir, "run.json"))),
     definitionBytes,
-    definition: definitionBytes === null ? null : define(definitionBytes, lines[0]?.workflow?.id),
+    definition: definitionBytes === null ? null : define(definitionBytes, lines[0]?.workflow),
   };
 }
 
@@ -152,14 +165,17 @@ function fence(raw: readonly RawLine[]): { lines: Line[]; fenced: Line[] } {
   return { lines, fenced };
 }
 
-function define(bytes: Buffer, id: string | undefined): Definition | null {
+function define(bytes: Buffer, of: Loose): Definition | null {
   let file: Loose;
   try {
     file = parse(bytes.toString("utf8"));
   } catch {
     return null;
   }
-  const workflow = file?.workflows ? file.workflows.find((one: Loose) => one.id === id) : file;
+  let workflow = file?.workflows ? file.workflows.find((one: Loose) => one.id === of?.id) : file;
+  for (const id of of?.step?.split("/") ?? []) {
+    workflow = workflow?.steps?.find((step: Loose) => step.id === id)?.workflow;
+  }
   if (!Array.isArray(workflow?.steps)) return null;
   const main: Loose[] = workflow.steps;
   const last: Loose[] = workflow.finally ?? [];
@@ -178,7 +194,29 @@ function define(bytes: Buffer, id: string | undefined): Definition | null {
       approval,
       ...targets,
       last: index >= main.length,
+      foreach: step.foreach !== undefined,
+      nested: step.workflow !== undefined,
+      outputs: [
+        ...Object.keys(step.output_files ?? {}),
+        ...keysOf(step.outputs),
+        ...keysOf(step.workflow?.outputs),
+      ],
     };
   });
-  return { shape: main.some((step) => step.needs) ? "graph" : "sequence", steps };
+  const shape = main.some((step) => step.needs) ? "graph" : "sequence";
+  return { shape, steps, keepsGoing: shape === "graph" && workflow.on_failure === "continue" };
+}
+
+function keysOf(outputs: Loose): string[] {
+  if (Array.isArray(outputs)) return outputs.map((key: string) => key.replace(/\?$/, ""));
+  return Object.keys(outputs ?? {});
+}
+
+/** The runs that attempts of this one are, by their path in it. */
+export function nestedRuns(run: Run): string[] {
+  return run.lines.flatMap((line) => {
+    if (line.event !== "attempt_started") return [];
+    const path = `steps/${nameOf(line as Loose)}/attempt-${line.attempt}/run`;
+    return fs.existsSync(join(run.dir, path)) ? [path] : [];
+  });
 }

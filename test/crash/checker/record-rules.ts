@@ -3,8 +3,8 @@ import * as fs from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Report } from "../checker.ts";
-import { type Folded, type FoldedStep, fold } from "./fold.ts";
-import { bytesOf, type Definition, jsonOf, type Loose, type Run, sha256 } from "./read.ts";
+import { type Folded, type FoldedStep, fold, statusByItems, unitOf } from "./fold.ts";
+import { bytesOf, type Definition, jsonOf, type Loose, nameOf, type Run, sha256 } from "./read.ts";
 
 type Phase = "crashed" | "recovered";
 
@@ -49,8 +49,18 @@ function* unlike(snapshot: Loose, state: Folded): Generator<string> {
   if (!isDeepStrictEqual(ids, [...state.steps.keys()])) yield `its steps are ${ids.join(", ")}`;
   for (const [id, folded] of state.steps) {
     const step = snapshot.steps?.[id] ?? {};
-    for (const key of ["status", "attempts"] as const) {
-      if (step[key] !== folded[key]) yield `${key} of ${id} is ${step[key]}, by the journal ${folded[key]}`;
+    const items = folded.items ?? [];
+    const attempts = items.reduce((sum, item) => sum + item.attempts, folded.attempts);
+    const status = folded.status === "iterating" ? statusByItems(folded) : folded.status;
+    for (const [key, value] of Object.entries({ status, attempts })) {
+      if (step[key] !== value) yield `${key} of ${id} is ${step[key]}, by the journal ${value}`;
+    }
+    if ((step.items?.total ?? 0) !== items.length)
+      yield `items of ${id} are ${show(step.items)}, by the journal ${items.length}`;
+    for (const [key, value] of Object.entries<Loose>(step.items ?? {})) {
+      const count = items.filter((item) => item.status === key).length;
+      if (key !== "total" && value !== count)
+        yield `${value} items of ${id} are ${key}, by the journal ${count}`;
     }
     if ((step.decision ?? null) !== folded.decision)
       yield `decision of ${id} is ${step.decision}, by the journal ${folded.decision}`;
@@ -71,12 +81,19 @@ const POINTS_AT: Readonly<Record<string, readonly string[]>> = {
 
 function* pointerFaults(run: Run, snapshot: Loose, state: Folded): Generator<string> {
   const pointer: Loose[] = snapshot.pointer ?? [];
-  const indexes = pointer.map(({ step }) => state.steps.get(step)?.step.index ?? -1);
-  if (indexes.includes(-1)) return yield `the pointer names an unknown step: ${show(pointer)}`;
-  if (indexes.some((index, at) => at > 0 && index <= (indexes[at - 1] as number)))
+  const places = pointer.map(({ step, item = -1 }) => ({
+    index: state.steps.get(step)?.step.index ?? -1,
+    item,
+  }));
+  if (pointer.some((entry) => unitOf(state, entry) === undefined))
+    return yield `the pointer names an unknown step: ${show(pointer)}`;
+  const before = (at: number) => places[at - 1] as (typeof places)[number];
+  if (
+    places.some(({ index, item }, at) => at > 0 && (index - before(at).index || item - before(at).item) <= 0)
+  )
     yield `the pointer is not in file order`;
   for (const entry of pointer) {
-    const step = state.steps.get(entry.step) as FoldedStep;
+    const step = unitOf(state, entry) as FoldedStep;
     const ended = run.definition?.shape === "sequence" && state.cursor === "fail";
     if (!POINTS_AT[entry.state]?.includes(step.status) && !ended) {
       yield `the pointer calls ${entry.step} ${entry.state}, it is ${step.status}`;
@@ -85,9 +102,8 @@ function* pointerFaults(run: Run, snapshot: Loose, state: Folded): Generator<str
     if (entry.attempt !== attempt)
       yield `the pointer says attempt ${entry.attempt} of ${entry.step}, it is ${attempt}`;
   }
-  const active = [...state.steps.values()].filter(({ status }) =>
-    ["running", "retrying", "waiting"].includes(status),
-  );
+  const all = [...state.steps.values()].flatMap((step) => [step, ...(step.items ?? [])]);
+  const active = all.filter(({ status }) => ["running", "retrying", "waiting"].includes(status));
   if (state.status === "running" && pointer.length < Math.min(100, active.length))
     yield "the pointer misses an active step";
   if (state.status === "succeeded" && pointer.length > 0)
@@ -101,10 +117,10 @@ export function checkRecords(run: Run, phase: Phase, report: Report): void {
   if (phase !== "recovered") return;
   const known = new Set<string>();
   for (const line of run.lines) {
-    if (line.event === "attempt_started") known.add(`${line.step}/attempt-${line.attempt}`);
+    if (line.event === "attempt_started") known.add(`${nameOf(line as Loose)}/attempt-${line.attempt}`);
     if (line.event !== "attempt_ended") continue;
     const { record } = line;
-    const path = `steps/${record.step}/attempt-${record.attempt}/attempt.json`;
+    const path = `steps/${nameOf(record)}/attempt-${record.attempt}/attempt.json`;
     const found = jsonOf(bytesOf(join(run.dir, path)));
     if (found === null) report("I7", `${path} is missing or no JSON`);
     else if (!isDeepStrictEqual(found, record)) report("I7", `${path} is not what the journal says`);
@@ -114,12 +130,19 @@ export function checkRecords(run: Run, phase: Phase, report: Report): void {
   }
   const steps = join(run.dir, "steps");
   if (!fs.existsSync(steps)) return;
-  for (const step of fs.readdirSync(steps)) {
-    for (const name of fs.readdirSync(join(steps, step))) {
-      if (!known.has(`${step}/${name}`))
-        report("I7", `steps/${step}/${name} belongs to no attempt that started`);
-    }
+  for (const path of foldersOf(run, steps)) {
+    if (!known.has(path)) report("I7", `steps/${path} belongs to no attempt that started`);
   }
+}
+
+function foldersOf(run: Run, steps: string): string[] {
+  return fs.readdirSync(steps).flatMap((id) => {
+    const isFan = run.definition?.steps.some((step) => step.id === id && step.foreach);
+    return fs.readdirSync(join(steps, id)).flatMap((name) => {
+      if (!isFan || !name.startsWith("item-")) return [`${id}/${name}`];
+      return fs.readdirSync(join(steps, id, name)).map((attempt) => `${id}/${name}/${attempt}`);
+    });
+  });
 }
 
 function checkOutput(run: Run, name: string, output: Loose, report: Report): void {
