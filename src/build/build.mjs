@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:f
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { lateBuiltins, lateRequires } from "./plugins.mjs";
+import { lateBuiltins, lateRequires, quietYaml } from "./plugins.mjs";
 
 // `npm run build`: src/ → dist/, with the dependencies in it, so that starting `wf` reads a handful of files.
 //   dist/cli.js         what bin/wf.js imports: answers --version, else starts app.cjs
@@ -44,7 +44,7 @@ function buildApp() {
     entryPoints: ["src/cli/app.ts"],
     outfile: `${fresh}/app.cjs`,
     format: "cjs",
-    plugins: [lateBuiltins(root), lateRequires()],
+    plugins: [lateBuiltins(root), lateRequires(), quietYaml()],
     define: { ...common.define, "import.meta.url": "wfFileUrl" },
     banner: { js: 'const wfFileUrl=require("node:url").pathToFileURL(__filename).href;' },
     alias: {
@@ -75,7 +75,7 @@ async function buildLibrary() {
     outdir: "dist",
     format: "esm",
     splitting: true,
-    plugins: [lateRequires()],
+    plugins: [lateRequires(), quietYaml()],
     metafile: true,
     chunkNames: "chunks/[name]-[hash]",
     // The CommonJS packages among the dependencies call `require("fs")`.

@@ -31,3 +31,19 @@ export function lateRequires() {
     },
   };
 }
+
+/** yaml looks at the environment for each token, whether it is to print it: a fifth of the time that reading takes. */
+export function quietYaml() {
+  return {
+    name: "quiet-yaml",
+    setup(build) {
+      build.onLoad({ filter: /\/yaml\/.*\/(?:parser|composer)\.js$/ }, async ({ path }) => {
+        const contents = await readFile(path, "utf8");
+        return {
+          contents: contents.replace(/node_process\.env\.LOG_(?:TOKENS|STREAM)/, "false"),
+          loader: "js",
+        };
+      });
+    },
+  };
+}

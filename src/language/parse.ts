@@ -1,11 +1,17 @@
 import { type Document, type ParsedNode, parseAllDocuments } from "yaml";
 import type { Node } from "./node.ts";
+import { parseInPieces, YAML_OPTIONS } from "./pieces.ts";
 import type { Problems } from "./report.ts";
-import { buildTree } from "./tree.ts";
+import { TreeBuilder } from "./tree.ts";
+
+/** From here on the parser's memory is more than that of all the rest, in characters. */
+const LARGE = 32 * 1024;
 
 /** The file's one document as a tree; null if there is none, or if its syntax is so wrong that there is no tree. */
 export function parseYaml(problems: Problems): Node | null {
   const { text } = problems.source;
+  const tree = text.length < LARGE ? null : parseInPieces(problems.source);
+  if (tree !== null) return tree;
   const documents = read(problems);
   if (documents === null) return null;
   const [document, second] = documents;
@@ -36,7 +42,7 @@ export function parseYaml(problems: Problems): Node | null {
     problems.add("YAML_DOCUMENTS", { start: 0, end: 0 }, "the file is empty");
     return null;
   }
-  return buildTree(document.contents, problems);
+  return new TreeBuilder(problems).build(document.contents, 0);
 }
 
 const SYNTAX_HINTS: Readonly<Record<string, string>> = {
@@ -55,15 +61,7 @@ function syntaxHint(code: string, text: string, at: number): string | undefined 
 
 function read(problems: Problems): Document.Parsed<ParsedNode>[] | null {
   try {
-    // Its check for repeated keys takes time in the square of their number; `buildTree` has its own.
-    const options = {
-      uniqueKeys: false,
-      prettyErrors: false,
-      version: "1.2",
-      schema: "core",
-      logLevel: "silent",
-    } as const;
-    const documents = parseAllDocuments(problems.source.text, options);
+    const documents = parseAllDocuments(problems.source.text, YAML_OPTIONS);
     return Array.isArray(documents) ? documents : [];
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

@@ -30,8 +30,8 @@ export function readTiming(step: MapNode, inherited: InheritedTiming, reader: Re
   const limits = limitsOf(step, reader);
   const idleTimeoutMs = reader.duration(step.entries.get("idle_timeout")?.value, "`idle_timeout`");
   return {
-    ...readTimeout(step, limits, inherited, reader),
     retry: readRetry(step, limits, inherited, reader),
+    ...readTimeout(step, limits, inherited, reader),
     ...(idleTimeoutMs === null ? {} : { idleTimeoutMs }),
   };
 }

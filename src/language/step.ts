@@ -177,7 +177,7 @@ function readCommon(
     env: readEnv(get("env"), reader, names, VIEWS.step(place)),
     workspaceMode: readWorkspaceMode(get("workspace_mode"), reader),
     ...(cwd ? { cwd: names.template(cwd, VIEWS.cwd(place)) } : {}),
-    ...readTiming(map, { ...inherited, defaultRetries: type?.retries ?? 0 }, reader),
+    ...readTiming(map, { defaultRetries: type?.retries ?? 0, ...inherited }, reader),
     outputs,
     onInterrupt: reader.choice(get("on_interrupt"), "`on_interrupt`", ["rerun", "fail"]) ?? "rerun",
     allowFailure: reader.boolean(get("allow_failure"), "`allow_failure`") ?? false,

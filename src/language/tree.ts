@@ -20,19 +20,17 @@ const MAX_DEPTH = 100;
 
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
-/** The parsed document as a tree of our own: aliases put in place, keys unique, every value one that JSON can hold. */
-export function buildTree(root: ParsedNode, problems: Problems): Node {
-  return new TreeBuilder(problems).build(root, 0);
-}
-
 interface Anchored {
   readonly node: Node | null;
   /** Nodes in it, aliases put in place. */
   readonly size: number;
 }
 
-class TreeBuilder {
+/** Makes the parsed document a tree of our own: aliases put in place, keys unique, every value one that JSON can hold. */
+export class TreeBuilder {
   readonly #problems: Problems;
+  /** Items of lists that were built before the list, by its offset. */
+  readonly #pieces = new Map<number, Node[]>();
   /** By name; while its node is being built, an anchor's node is null. */
   readonly #anchors = new Map<string, Anchored>();
   #size = 0;
@@ -57,6 +55,13 @@ class TreeBuilder {
     const built = this.#plain(node, depth);
     this.#anchors.set(anchor, { node: built, size: this.#size - before });
     return built;
+  }
+
+  /** The next items of the list at this offset, which itself is built later. `depth`: theirs. */
+  addPiece(offset: number, items: readonly ParsedNode[], depth: number): void {
+    const pieces = this.#pieces.get(offset) ?? [];
+    this.#pieces.set(offset, pieces);
+    for (const item of items) pieces.push(this.build(item, depth));
   }
 
   #alias(name: string, span: Span): Node {
@@ -85,9 +90,10 @@ class TreeBuilder {
     if (!this.#checkTag(node)) return refusedAt(spanOf(node));
     if (isMap(node)) return this.#map(node as YAMLMap.Parsed, depth);
     if (isSeq(node)) {
-      const items = (node as YAMLSeq.Parsed).items.map((item) =>
-        this.build(item as ParsedNode, depth + 1, spanOf(node)),
-      );
+      const items = this.#pieces.get(node.range[0]) ?? [];
+      for (const item of (node as YAMLSeq.Parsed).items) {
+        items.push(this.build(item as ParsedNode, depth + 1, spanOf(node)));
+      }
       return { kind: "list", items, ...spanOf(node) };
     }
     return this.#scalar(node as Scalar.Parsed);

@@ -48,14 +48,14 @@ function ofStep(
 
 export const VIEWS = {
   step: (place: StepPlace): View => ofStep(place),
-  cwd: (place: StepPlace): View => ({ ...ofStep(place), noSecrets: "`cwd`" }),
+  cwd: (place: StepPlace): View => ({ noSecrets: "`cwd`", ...ofStep(place) }),
   when: (place: StepPlace): View => ({
-    ...ofStep(place, ["step_id"], ["env"]),
     noSecrets: "`when`",
+    ...ofStep(place, ["step_id"], ["env"]),
   }),
   prompt: (place: StepPlace): View => ({
-    ...ofStep(place, STEP_NAMES, ["state"]),
     noSecrets: "a prompt",
+    ...ofStep(place, STEP_NAMES, ["state"]),
   }),
   /** The list itself: it is read before there is an attempt. */
   foreach: (step: number): View => ({
@@ -70,8 +70,8 @@ export const VIEWS = {
     secretsHint: "declare that input with `secret: true`, and give it the secret alone",
   }),
   message: (place: StepPlace): View => ({
-    ...ofStep(place, ["step_id", "attempt"]),
     noSecrets: "the message of an approval",
+    ...ofStep(place, ["step_id", "attempt"]),
   }),
   outputPath: {
     roots: ["workflow"],

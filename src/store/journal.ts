@@ -143,10 +143,12 @@ export function journalLine(
   event: RunEvent,
   head: { readonly seq: number; readonly at: string; readonly epoch: number; readonly run: string },
 ): JournalLine {
-  const line = { ...head, ...event } as JournalLine & { volatile?: unknown };
-  if (line.volatile === undefined) return line;
-  const { volatile, ...rest } = line;
-  return { ...rest, volatile } as JournalLine;
+  const { seq, at, epoch, run } = head;
+  const { volatile, ...stable } = event as RunEvent & { volatile?: unknown };
+  // Never a literal that begins with a spread: V8 gives each such object a shape of its own.
+  const line = { seq, at, epoch, run, ...stable } as JournalLine & { volatile?: unknown };
+  if (volatile !== undefined) line.volatile = volatile;
+  return line;
 }
 
 function lockLost(message: string): WfError {

@@ -36,9 +36,10 @@ export const command: StepReader = {
       return reader.refuse("BAD_VALUE", text, "`run` is empty", "write the commands to run");
     const view = VIEWS.step(place);
     const script = buildScript(text, shell, reader.problems, (piece) => names.path(text, piece, view));
+    // Not `common` first: V8 would give each step a shape of its own, which takes as much memory as the step.
     const step = {
-      ...common,
       type: "command" as const,
+      ...common,
       shell,
       script,
       ...(inputFiles ? { inputFiles } : {}),
