@@ -27,7 +27,8 @@ export function startAttempt(
     setState(state, node, { status: "waiting", attempt, cause, startedAt: at });
     return;
   }
-  const process = line.volatile ? { ...state.engine, ...line.volatile.process } : null;
+  const { host, machineId, pidNamespace } = state.engine;
+  const process = line.volatile ? { host, machineId, pidNamespace, ...line.volatile.process } : null;
   setState(state, node, { status: "running", attempt, cause, startedAt: at, process });
 }
 
