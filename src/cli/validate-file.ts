@@ -4,7 +4,10 @@ import { parseYaml } from "../language/parse.ts";
 import { Problems } from "../language/report.ts";
 import { decode } from "../language/source.ts";
 
-/** Checks every workflow of a file, not only the one that would run; problems in the order of the file. */
+/**
+ * Checks every workflow of a file, not only the one that would run; problems in the order of the file, and then of the
+ * files that it names.
+ */
 export function validateFile(file: GivenFile): { workflows: string[]; problems: Problem[] } {
   const ids = workbookIds(file);
   const workflows: string[] = [];
@@ -15,12 +18,16 @@ export function validateFile(file: GivenFile): { workflows: string[]; problems: 
     // What is wrong with the workbook itself is found anew with each of its workflows.
     else for (const problem of loaded.problems) problems.set(JSON.stringify(problem), problem);
   }
-  const line = ({ position }: Problem) => position?.line ?? 0;
-  const column = ({ position }: Problem) => position?.column ?? 0;
-  return {
-    workflows,
-    problems: [...problems.values()].sort((a, b) => line(a) - line(b) || column(a) - column(b)),
-  };
+  const found = [...problems.values()];
+  const files = [...new Set([file.path, ...found.map(({ position }) => position?.file)])];
+  const place = ({ position }: Problem) =>
+    [files.indexOf(position?.file), position?.line ?? 0, position?.column ?? 0] as const;
+  found.sort((a, b) => {
+    const [fileA, lineA, columnA] = place(a);
+    const [fileB, lineB, columnB] = place(b);
+    return fileA - fileB || lineA - lineB || columnA - columnB;
+  });
+  return { workflows, problems: found };
 }
 
 /** The ids of a workbook's workflows; none if it is no workbook or can not be understood that far. */

@@ -118,6 +118,26 @@ test("validate tells the problems of all files, and of all workflows of a workbo
   assert.deepEqual(codes, [[], ["MISSING_KEY", "UNKNOWN_KEY"], ["FILE_NOT_FOUND"]]);
 });
 
+test("validate reads the prompts and the workflows that a file names, and tells what is wrong with them after it", async (t) => {
+  const rig = new Rig(t);
+  const step = "agent: a, prompt_file: p.md";
+  rig.write(
+    "good/w.yaml",
+    `id: w\nagents: { a: { provider: claude } }\nsteps: [{ id: a, ${step} }, { id: b, workflow: in/b.yaml }]\n`,
+  );
+  rig.write("good/p.md", "Do it.\n");
+  rig.write("good/in/b.yaml", "id: b\nsteps: [{ id: a, run: 'true' }]\n");
+  rig.write(
+    "bad/w.yaml",
+    "workflows:\n  - id: one\n    steps: [{ id: a, workflow: b.yaml }]\n  - id: two\n    steps: [{ id: a, rnu: 'true' }]\n",
+  );
+  rig.write("bad/b.yaml", "id: b\nsteps: [{ id: a, nur: 'true' }]\n");
+  assert.equal((await rig.wf(["validate", "good/w.yaml"])).stdout, "good/w.yaml: w: no problems\n");
+  const { value } = await rig.json(["validate", "bad/w.yaml"]);
+  const places = value.files[0].problems.map(({ file, line }: Parsed) => `${file}:${line}`);
+  assert.deepEqual(places, ["bad/w.yaml:5", "bad/w.yaml:5", "bad/b.yaml:2", "bad/b.yaml:2"]);
+});
+
 test("schema prints every schema that the package has", async (t) => {
   const rig = new Rig(t);
   const { value } = await rig.json(["schema"]);

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { ExitCode, type Problem } from "../../core/problem.ts";
 import { formatProblems } from "../../language/format-problem.ts";
 import type { GivenFile } from "../../language/load.ts";
 import { errnoOf, ioError } from "../../store/io-error.ts";
+import { readBeside } from "../../system/read-beside.ts";
 import { type Args, type Command, JSON_OPTION } from "../command.ts";
 import { print, printDiagnostic, printJson } from "../output.ts";
 import { paintProblem, problemJson } from "../render/error.ts";
@@ -47,7 +49,8 @@ function check(file: string, validateFile: (file: GivenFile) => Omit<Checked, "f
       problems: [{ code: missing ? "FILE_NOT_FOUND" : "FILE_UNREADABLE", message }],
     };
   }
-  return { file, ...validateFile({ path: file, bytes }) };
+  const folder = file === "-" ? "." : dirname(file);
+  return { file, ...validateFile({ path: file, bytes, readFile: readBeside(folder) }) };
 }
 
 function tell({ file, workflows, problems }: Checked): void {
