@@ -8,11 +8,15 @@ import { binary, cutFile, isText, readSmallText, sha256 } from "./canon-cut.ts";
 import type { Listed } from "./canon-list.ts";
 import type { Places } from "./canon-places.ts";
 import { type Cleaner, canonicalAttempt, canonicalGate, canonicalRecord } from "./canon-records.ts";
-import { redactor } from "./canon-redact.ts";
 import { settled } from "./canon-text.ts";
 
 /** What the definition consists of: kept to the byte, since its digest is in the records. */
-const DEFINITION = new Set<string>([RUN_FILES.definition, RUN_FILES.prompts, "workflows"]);
+const DEFINITION = new Set<string>([
+  RUN_FILES.definition,
+  RUN_FILES.prompts,
+  RUN_FILES.workflows,
+  RUN_FILES.definitions,
+]);
 /** Never cut: what ran and what was asked is to be read whole. */
 const WHOLE = new Set<string>([
   ATTEMPT_FILES.script,
@@ -23,18 +27,31 @@ const WHOLE = new Set<string>([
 const LOGS = new Set<string>([ATTEMPT_FILES.stdout, ATTEMPT_FILES.stderr]);
 const DIGEST = /^[0-9a-f]{64}$/;
 
-/** Puts one run's files and records into their canonical form, and knows which digests that changed. */
+/** Digests that are others in the canonical form; of a run and those nested in it, which name each other's files. */
+export class Digests {
+  readonly files = new Map<string, { readonly sha256: string; readonly bytes: number }>();
+  readonly gates = new Map<string, string>();
+}
+
+/** Puts one run's files and records into their canonical form. */
 export class RunCleaner implements Cleaner {
   readonly #runDir: string;
   readonly #places: Places;
   readonly #redact: (text: string) => string;
-  readonly #files = new Map<string, { readonly sha256: string; readonly bytes: number }>();
-  readonly #gates = new Map<string, string>();
+  readonly #digests: Digests;
 
-  constructor(runDir: string, places: Places, redact: readonly string[]) {
+  constructor(
+    runDir: string,
+    shared: { places: Places; redact: (text: string) => string; digests: Digests },
+  ) {
     this.#runDir = runDir;
-    this.#places = places;
-    this.#redact = redactor(redact);
+    this.#places = shared.places;
+    this.#redact = shared.redact;
+    this.#digests = shared.digests;
+  }
+
+  runId(id: string): string {
+    return this.#places.runId(id);
   }
 
   place(text: string): string {
@@ -46,25 +63,26 @@ export class RunCleaner implements Cleaner {
   }
 
   file(digest: string): { readonly sha256: string; readonly bytes: number } | undefined {
-    return this.#files.get(digest);
+    return this.#digests.files.get(digest);
   }
 
   gate(digest: string): string {
-    return this.#gates.get(digest) ?? digest;
+    return this.#digests.gates.get(digest) ?? digest;
   }
 
   /** The canonical text of a file that is no record with digests in it; null for one that is. */
-  textOf({ path, kind, attempt, name }: Listed): string | null {
+  textOf(file: Listed): string | null {
+    const { path, kind, attempt, name } = file;
     const full = join(this.#runDir, path);
     if (kind === "link") return `<link> ${this.free(readlinkSync(full))}\n`;
-    if (kind === "other") return "<no file>\n";
-    if (attempt === undefined) {
-      if (DEFINITION.has(name.split("/", 1)[0] as string)) return verbatim(full);
-    } else if (name === ATTEMPT_FILES.gate) return null;
-    else if (name === ATTEMPT_FILES.agent) return this.#record(full, canonicalRecord);
-    else if (name === ATTEMPT_FILES.record) return this.#record(full, canonicalAttempt);
-    else if (WHOLE.has(name)) return this.free(readSmallText(full));
-    return this.#cut(full, attempt !== undefined && LOGS.has(name));
+    if (kind !== "file") return "<no file>\n";
+    if (isDefinition(file)) return verbatim(full);
+    if (attempt === undefined) return this.#cut(full, false);
+    if (name === ATTEMPT_FILES.gate) return null;
+    if (name === ATTEMPT_FILES.agent) return this.#record(full, canonicalRecord);
+    if (name === ATTEMPT_FILES.record) return this.#record(full, canonicalAttempt);
+    if (WHOLE.has(name)) return this.free(readSmallText(full));
+    return this.#cut(full, LOGS.has(name));
   }
 
   /** After all other files. */
@@ -73,7 +91,7 @@ export class RunCleaner implements Cleaner {
       const { message, shows, digest } = canonicalGate(record, clean);
       // A gate shows artifacts by their digests, and its own is of the message and those.
       if (typeof digest === "string" && digest === digestOf(record.message, record.shows)) {
-        this.#gates.set(digest, digestOf(message, shows));
+        this.#digests.gates.set(digest, digestOf(message, shows));
       }
       return canonicalGate(record, clean);
     });
@@ -93,9 +111,13 @@ export class RunCleaner implements Cleaner {
   #cut(path: string, isLog: boolean): string {
     const clean = isLog ? (text: string) => this.free(settled(text)) : (text: string) => this.free(text);
     const { text, changed } = cutFile(path, clean, isLog);
-    if (changed) this.#files.set(changed.from, changed.to);
+    if (changed) this.#digests.files.set(changed.from, changed.to);
     return text;
   }
+}
+
+export function isDefinition({ kind, attempt, name }: Listed): boolean {
+  return kind === "file" && attempt === undefined && DEFINITION.has(name.split("/", 1)[0] as string);
 }
 
 function digestOf(message: unknown, shows: unknown): string {

@@ -1,13 +1,13 @@
-import { type Dirent, readdirSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { isTempName } from "../store/atomic-file.ts";
 import { errnoOf } from "../store/io-error.ts";
-import { ATTEMPT_FILES, RUN_FILES } from "../store/layout.ts";
+import { ATTEMPT_FILES, CREATING_PREFIX, RUN_FILES } from "../store/layout.ts";
 
-/** A file of a run, or a link or something odd in its place. */
+/** A file of a run, or a link or something odd in its place; or the whole of a nested run. */
 export interface Listed {
   /** Relative to the run, with `/`. */
   readonly path: string;
-  readonly kind: "file" | "link" | "other";
+  readonly kind: "file" | "link" | "other" | "run";
   /** The folder of its attempt; undefined: it belongs to none. */
   readonly attempt?: string;
   /** Its path in the attempt, or in the run. */
@@ -27,18 +27,21 @@ const TORN = `${RUN_FILES.journal}.torn-`;
 const PAGE = "README.md";
 const ATTEMPT = /^(steps\/[^/]+\/(?:item-\d+\/)?attempt-\d+)\/(.+)$/;
 
-/** Every file of a canonical form, in no order. */
+/** Every file of a canonical form, in no order; those of a nested run are not looked for. */
 export function listCanonical(root: string): Listed[] {
   const found: Listed[] = [];
   walk(root, "", found, (name) => name === PAGE);
   return found;
 }
 
-/** The files of a run that count, but for its snapshot and journal, in no order. `attempts`: the folders of those that were started. */
+/**
+ * The files of a run that count, but for its snapshot and journal, and its nested runs, in no order. `attempts`: the
+ * folders of those that were started.
+ */
 export function listRun(root: string, attempts: Iterable<string>): Listed[] {
   const found: Listed[] = [];
   walk(root, "", found, (name) => NOT_LISTED.has(name) || name.startsWith(TORN));
-  for (const folder of attempts) walk(root, folder, found);
+  for (const folder of attempts) walk(root, folder, found, (name) => name.startsWith(CREATING_PREFIX));
   return found;
 }
 
@@ -47,12 +50,19 @@ function walk(root: string, folder: string, found: Listed[], leaveOut?: (name: s
     const { name } = entry;
     if (isTempName(name) || leaveOut?.(name)) continue;
     const path = folder === "" ? name : `${folder}/${name}`;
-    if (entry.isDirectory()) walk(root, path, found);
-    else {
+    if (entry.isDirectory()) {
+      if (name === ATTEMPT_FILES.run && isNested(root, path))
+        found.push({ path, kind: "run", ...within(path) });
+      else walk(root, path, found);
+    } else {
       const kind = entry.isFile() ? "file" : entry.isSymbolicLink() ? "link" : "other";
       found.push({ path, kind, ...within(path) });
     }
   }
+}
+
+function isNested(root: string, path: string): boolean {
+  return within(path).name === ATTEMPT_FILES.run && existsSync(`${root}/${path}/${RUN_FILES.journal}`);
 }
 
 /** Git drops empty folders, and a folder of an attempt can be one. */
@@ -70,7 +80,14 @@ function within(path: string): { attempt?: string; name: string } {
   return match ? { attempt: match[1] as string, name: match[2] as string } : { name: path };
 }
 
-const FIRST = [RUN_FILES.snapshot, RUN_FILES.journal, RUN_FILES.definition, RUN_FILES.prompts, "workflows"];
+const FIRST: readonly string[] = [
+  RUN_FILES.snapshot,
+  RUN_FILES.journal,
+  RUN_FILES.definition,
+  RUN_FILES.prompts,
+  RUN_FILES.workflows,
+  RUN_FILES.definitions,
+];
 const IN_ATTEMPT: readonly string[] = [
   ATTEMPT_FILES.record,
   ATTEMPT_FILES.script,
@@ -87,6 +104,7 @@ const IN_ATTEMPT: readonly string[] = [
   ATTEMPT_FILES.outputs,
   ATTEMPT_FILES.values,
   ATTEMPT_FILES.work,
+  ATTEMPT_FILES.run,
 ];
 
 /** The run's own files, then its attempts in the order of the file, then what else there is; by code units, not by a locale. */
@@ -115,11 +133,18 @@ function keyOf(
     return first >= 0 ? [0, first, 0, 0, 0, shownAs(path)] : [2, 0, 0, 0, 0, shownAs(path)];
   }
   const [, step = "", ...parts] = attempt.split("/");
-  const [last = "", item = "item-0"] = parts.reverse();
+  const [last = "", item] = parts.reverse();
   const place = IN_ATTEMPT.indexOf(name.split("/", 1)[0] as string);
   const at = indexes.get(step) ?? indexes.size;
   const text = `${step}/${shownAs(name)}`;
-  return [1, at, numberOf(item), numberOf(last), place < 0 ? IN_ATTEMPT.length : place, text];
+  return [
+    1,
+    at,
+    item === undefined ? -1 : numberOf(item),
+    numberOf(last),
+    place < 0 ? IN_ATTEMPT.length : place,
+    text,
+  ];
 }
 
 function numberOf(name: string): number {

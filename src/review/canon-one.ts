@@ -4,7 +4,7 @@ import { parseLine } from "../store/journal-line.ts";
 import { formatRecord } from "../store/record-text.ts";
 import { isText } from "./canon-cut.ts";
 import { ordered } from "./canon-order.ts";
-import { Places } from "./canon-places.ts";
+import { MADE_ID, NESTED, Places } from "./canon-places.ts";
 import {
   type Cleaner,
   canonicalAttempt,
@@ -14,6 +14,8 @@ import {
   canonicalRun,
 } from "./canon-records.ts";
 import { settled } from "./canon-text.ts";
+
+const OF_NESTED = new RegExp(`^(${MADE_ID})${NESTED}+$`);
 
 /**
  * The canonical text of one file of a run, from its bytes alone: nothing beside it is known, as when git shows two
@@ -68,7 +70,9 @@ function journalText(text: string): string | null {
 }
 
 function inOrder(lines: readonly JournalLine[]): JournalLine[] {
-  if (lines.some(({ event }) => event === "transition")) return [...lines];
+  if (lines.some(({ event }) => event === "transition")) {
+    return ordered(lines, { shape: "sequence", rank: new Map() });
+  }
   const names = lines.flatMap((line) =>
     line.event === "attempt_ended" ? [line.record.step] : "step" in line && line.step ? [line.step] : [],
   );
@@ -80,9 +84,27 @@ function cleanerFor(
   runId: string | null,
   project: readonly string[],
 ): Cleaner & { free(text: string): string } {
-  const places = new Places({ runId, run: [], project, home: [], tmp: [], definition: "" });
+  const places = new Places({
+    runId: runId && outermostId(runId),
+    run: [],
+    project,
+    home: [],
+    tmp: [],
+    definition: "",
+  });
   const place = (text: string) => places.in(text);
-  return { place, free: place, file: () => undefined, gate: (digest) => digest };
+  return {
+    runId: (id) => places.runId(id),
+    place,
+    free: place,
+    file: () => undefined,
+    gate: (digest) => digest,
+  };
+}
+
+/** Of a nested run's id; one that was chosen may have any form, and is left whole. */
+function outermostId(runId: string): string {
+  return OF_NESTED.exec(runId)?.[1] ?? runId;
 }
 
 function parse(text: string): JsonObject | null {

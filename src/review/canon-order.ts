@@ -32,27 +32,53 @@ export function orderOf(
 }
 
 /**
- * Events in an order that depends on the definition alone. A sequence has one. In a graph what concerns the whole run
- * stays at its place, and between two such events stand, step after step by rank, each step's events as they came; then
- * the requests that concern no step. Since a step ranks after what it needs, nothing comes before its cause.
+ * Events in an order that depends on the definition alone. A sequence has one, but for the items of a `foreach`. In a
+ * graph what concerns the whole run stays at its place, and between two such events stand, step after step by rank and
+ * item after item, each one's events as they came; then the requests that concern no step. Since a step ranks after what
+ * it needs, nothing comes before its cause.
  */
 export function ordered(lines: readonly JournalLine[], order: StepOrder): JournalLine[] {
-  if (order.shape === "sequence") return [...lines];
   const out: JournalLine[] = [];
-  let between: { readonly line: JournalLine; readonly rank: number }[] = [];
+  let between: Placed[] = [];
   const flush = () => {
-    out.push(...between.sort((a, b) => a.rank - b.rank).map(({ line }) => line));
+    out.push(...between.sort((a, b) => a.rank - b.rank || a.item - b.item).map(({ line }) => line));
     between = [];
   };
   for (const line of lines) {
-    const step = stepOf(line);
-    if (step === RUN) {
+    const placed =
+      order.shape === "sequence" ? placeInSequence(line, between.length > 0) : placeInGraph(line, order);
+    if (placed === null) {
       flush();
       out.push(line);
-    } else between.push({ line, rank: order.rank.get(step ?? "") ?? order.rank.size });
+    } else between.push(placed);
   }
   flush();
   return out;
+}
+
+/** A line, and where it belongs among those that may come in any order. */
+interface Placed {
+  readonly line: JournalLine;
+  readonly rank: number;
+  readonly item: number;
+}
+
+function placeInGraph(line: JournalLine, { rank }: StepOrder): Placed | null {
+  const step = stepOf(line);
+  return step === RUN ? null : { line, rank: rank.get(step ?? "") ?? rank.size, item: itemOf(line) ?? -1 };
+}
+
+/** Only items come in any order, and requests while there are such. */
+function placeInSequence(line: JournalLine, amongItems: boolean): Placed | null {
+  const item = itemOf(line);
+  if (item !== undefined) return { line, rank: 0, item };
+  const isRequest = line.event === "request_taken" || line.event === "request_refused";
+  return isRequest && amongItems ? { line, rank: 1, item: 0 } : null;
+}
+
+function itemOf(line: JournalLine): number | undefined {
+  if (line.event === "attempt_ended") return line.record.item;
+  return "item" in line ? line.item : undefined;
 }
 
 const RUN = Symbol("the whole run");

@@ -24,7 +24,9 @@ export interface KnownPlaces {
   readonly definition: string;
 }
 
-const MADE_ID = "\\d{8}-\\d{6}-[a-z][a-z0-9_-]*-[a-z0-9]{4}";
+export const MADE_ID = "\\d{8}-\\d{6}-[a-z][a-z0-9_-]*-[a-z0-9]{4}";
+/** What the id of a nested run has behind that of the run around it. */
+export const NESTED = "(?:\\.[a-z][a-z0-9_-]*-\\d+)";
 const NOT_IN_WORD = { before: "(?<![A-Za-z0-9])", after: "(?![A-Za-z0-9])" };
 /** A folder's name goes on: `/home/ann/demo-2`, `/home/ann/demo.git`. */
 const NAME_ENDS = "(?![A-Za-z0-9_-]|\\.[A-Za-z0-9])";
@@ -40,6 +42,7 @@ const ANY_TMP = `${PATH_BEGINS}(?:/private)?(?:/tmp|/var/tmp|/var/folders/[^/\\s
  * this is done on. One pass: what has been put is not looked at again.
  */
 export class Places {
+  readonly #known: string | null;
   /** Matches nothing if the id is a word. */
   readonly #id: RegExp;
   readonly #wholeLine: RegExp | null;
@@ -47,6 +50,7 @@ export class Places {
   readonly #putFor: readonly string[];
 
   constructor(known: KnownPlaces) {
+    this.#known = known.runId;
     const id = known.runId === null ? MADE_ID : escaped(known.runId);
     const alternatives: { readonly pattern: string; readonly put: string }[] = [
       // Wherever it was: a folder of that name is the run's.
@@ -62,9 +66,15 @@ export class Places {
     const ofId = asWord ? "(?!)" : anywhere;
     alternatives.push({ pattern: ofId, put: PLACEHOLDERS.runId });
     this.#id = new RegExp(ofId, "gu");
-    this.#wholeLine = asWord ? new RegExp(`(?<=^|=)${id}$`, "gmu") : null;
+    this.#wholeLine = asWord ? new RegExp(`(?<=^|=)${id}(?=${NESTED}*$)`, "gmu") : null;
     this.#pattern = new RegExp(alternatives.map(({ pattern }) => `(${pattern})`).join("|"), "gu");
     this.#putFor = alternatives.map(({ put }) => put);
+  }
+
+  /** The id of the run itself, or of one nested in it. */
+  runId(id: string): string {
+    const isNested = this.#known !== null && id.startsWith(`${this.#known}.`);
+    return isNested ? PLACEHOLDERS.runId + id.slice(this.#known.length) : PLACEHOLDERS.runId;
   }
 
   /** Placeholders in what wf wrote, and in names. */

@@ -1,8 +1,9 @@
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
-import { PLACEHOLDERS } from "./canon-places.ts";
 
 /** How the strings of a record get their canonical form. */
 export interface Cleaner {
+  /** The id of the run, or of one nested in it. */
+  runId(id: string): string;
   /** Folders and the run's id. */
   place(text: string): string;
   /** Those, and the workflow's own patterns; for what people and steps wrote. */
@@ -63,9 +64,15 @@ const free: Map = (value, clean) => {
 
 const text: Map = (value, clean) => (typeof value === "string" ? clean.free(value) : plain(value, clean));
 
+/** The members of a list; null where there is none. */
+function eachOf(rule: Map, value: Json, clean: Cleaner): Json {
+  return Array.isArray(value) ? value.map((item) => rule(item, clean)) : plain(value, clean);
+}
+
 const reason = members({ message: text, hint: text });
 const failure = members({ message: text, hint: text, details: each(text) });
-const outputs = each(members({ value: free }));
+const output: Map = members({ value: free, list: (value, clean) => eachOf(output, value, clean) });
+const outputs = each(output);
 const step = members({ error: failure, because: text, outputs });
 const attempt = members({ error: failure, outputs, next: members({ because: text }) });
 const because: Map = (value, clean) =>
@@ -88,6 +95,7 @@ const event = members({
   because,
   comment: text,
   what: text,
+  items: free,
   old: free,
   new: free,
   outputs: free,
@@ -99,7 +107,7 @@ const gate = members({ message: text, digest: (value, clean) => clean.gate(Strin
 export function canonicalRun(record: JsonObject, clean: Cleaner): JsonObject {
   const { runId: _, ...rest } = without(run(record, clean), "volatile") as JsonObject;
   const { format, ...others } = rest;
-  return { ...(format !== undefined && { format }), runId: PLACEHOLDERS.runId, ...others };
+  return { ...(format !== undefined && { format }), runId: clean.runId(String(record.runId)), ...others };
 }
 
 /** A line of the journal, without its head. */

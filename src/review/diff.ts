@@ -117,7 +117,7 @@ const SCRIPTS = new Set([
   "values",
 ]);
 const OUTPUTS = new Set(["output", "outputs", "summary.md", "work"]);
-const DEFINITION = new Set(["workflow.yaml", "prompts", "workflows"]);
+const DEFINITION = new Set(["workflow.yaml", "prompts", "workflows", "definitions"]);
 
 function groupOf(path: string): Group {
   const { folder, name } = placeOf(path);

@@ -108,6 +108,86 @@ test("a sequence has an order already", () => {
   assert.deepEqual(ordered(lines, { shape: "sequence", rank: new Map() }), lines);
 });
 
+const ofItem = (step: string, item: number, event: string, attempt = 1) =>
+  event === "attempt_ended"
+    ? line({ event, record: { step, item, attempt, status: "succeeded" } })
+    : line({ event, step, item, attempt });
+const whole = ({ event, ...rest }: JournalLine) => {
+  const { step, item, file } = { ...rest, ...("record" in rest ? rest.record : {}) } as Record<
+    string,
+    unknown
+  >;
+  return [event, step ?? file, item].filter((part) => part !== undefined).join(" ");
+};
+
+/** For each item of a step, some events. */
+const fans = fc.record({
+  lengths: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 5 }),
+  races: fc.tuple(fc.infiniteStream(fc.nat()), fc.infiniteStream(fc.nat())),
+});
+const EVENTS = ["attempt_started", "attempt_ended", "retry_scheduled"];
+
+for (const shape of ["sequence", "graph"] as const) {
+  test(`however the items of a foreach in a ${shape} come and go, the order is one: item after item, each as it came`, () => {
+    fc.assert(
+      fc.property(fans, ({ lengths, races }) => {
+        const order = orderOf(shape, [
+          { id: "fan", needs: [] },
+          { id: "next", needs: [0] },
+        ]);
+        const [a, b] = races.map((race) => ordered(fanOf(lengths, race), order).map(whole));
+        assert.deepEqual(a, b);
+        const items = lengths.flatMap((length, item) =>
+          EVENTS.slice(0, length).map((event) => `${event} fan ${item}`),
+        );
+        assert.deepEqual(
+          a?.filter((each) => !each.startsWith("request")),
+          ["engine_started", "foreach_started fan", ...items, "attempt_started next", "run_ended"],
+        );
+      }),
+    );
+  });
+}
+
+/** A journal in which the items' events, and a request, come in an order that `race` draws. */
+function fanOf(lengths: readonly number[], race: Stream): JournalLine[] {
+  const lines = [
+    line({ event: "engine_started" }),
+    line({ event: "foreach_started", step: "fan", items: [] }),
+  ];
+  const left = lengths.map((length, item) =>
+    EVENTS.slice(0, length).map((event) => ofItem("fan", item, event)),
+  );
+  left.push([line({ event: "request_refused", file: "control/strange" })]);
+  // It is never the first: what is due when the list is frozen starts in the same turn.
+  lines.push(left[0]?.shift() as JournalLine);
+  for (let open = left.filter((queue) => queue.length > 0); open.length > 0; ) {
+    lines.push(open[(race.next().value as number) % open.length]?.shift() as JournalLine);
+    open = left.filter((queue) => queue.length > 0);
+  }
+  return [...lines, started("next"), line({ event: "run_ended" })];
+}
+
+test("what fails the step as a whole comes before its items, and an engine stands between what two engines did", () => {
+  const order = orderOf("graph", [{ id: "fan", needs: [] }]);
+  const lines = [
+    ofItem("fan", 1, "attempt_started"),
+    ofItem("fan", 0, "attempt_started"),
+    started("fan"),
+    line({ event: "engine_started" }),
+    ofItem("fan", 1, "attempt_ended"),
+    ofItem("fan", 0, "attempt_ended"),
+  ];
+  assert.deepEqual(ordered(lines, order).map(whole), [
+    "attempt_started fan",
+    "attempt_started fan 0",
+    "attempt_started fan 1",
+    "engine_started",
+    "attempt_ended fan 0",
+    "attempt_ended fan 1",
+  ]);
+});
+
 const PLAIN = `id: plain
 steps:
   - id: b
