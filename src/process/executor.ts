@@ -24,7 +24,7 @@ export type JobEnd =
   | { readonly exitCode: number }
   /** It began, and left no status: nobody knows how far the command came. */
   | { readonly died: true }
-  /** The command has not run, and never will. */
+  /** It was adopted, or stopped early: the command has not run, and never will. */
   | { readonly neverBegan: true }
   /** It could not be started, or its status could not be written: why. */
   | { readonly error: string };
@@ -68,11 +68,12 @@ export interface ExecutorOptions<R extends JobReference = StartedProcess> {
  * over, and opens the gate when the journal is durable; from then on all it relies upon is on disk, in the attempt's
  * folder. What every executor promises, whatever crashes:
  *
- * - The command runs only after `open`, and at most once. Where a system may start a job twice, the job claims the
- *   attempt's folder, by the exclusive creation of `exit`, before it does anything else; who does not get it does nothing.
+ * - The command runs only after `open`, and at most once. The job claims the attempt's folder, by creating something in
+ *   it exclusively, before it does anything else: a second start finds it taken, and does nothing. Where a job can still be on
+ *   its way when its engine is dead, the executor takes that claim itself before it says that the job never began.
  * - Standard output and error are `stdout.log` and `stderr.log` of the attempt's folder.
  * - `exit` is there, empty, when the command begins, and holds its status and a newline once it has ended; what a signal ended has
- *   128 and its number. A status that is there is the truth; what a system says of the job comes second.
+ *   128 and its number. A status that is there is the truth; what a system says of the job comes second, and is asked first.
  * - A job is found by its own token, the cookie, which is durable before anything is submitted: the ids of a system
  *   are handed out again. What bears another token is another's job, and is left alone.
  * - "It could not be asked" is never "there is no such job": without an answer a job counts as alive.

@@ -9,7 +9,7 @@ import { groupExists, isGone } from "./process-table.ts";
 import { findShell } from "./shell.ts";
 import { type Stopper, stopTree } from "./stop.ts";
 import { whyNotBegun } from "./why-not-begun.ts";
-import { DISCARD, GO, NOT_BEGUN } from "./wrapper.ts";
+import { DISCARD, GO, NOT_BEGUN, TAKEN } from "./wrapper.ts";
 
 /** How often it is looked whether a wrapper was killed, milliseconds. */
 const LIVENESS_MS = 200;
@@ -191,6 +191,7 @@ class ProcessLauncher implements Launcher {
     let end: JobEnd = { error: "its exit status could not be written" };
     if (exited) end = { exitCode: Number(line) };
     else if (line === NOT_BEGUN) end = { error: whyNotBegun(command) };
+    else if (line === TAKEN) end = { error: "it was started before: its folder is taken" };
     // Unless nothing had been prepared, it did not get as far as to read all that it was sent.
     this.#settle(wrapper, end, exited || command === undefined);
   }

@@ -11,6 +11,7 @@ export const DISCARD = "1\n\n";
 /** What it answers instead of a status. */
 export const NOT_BEGUN = "none";
 export const UNRECORDED = "unrecorded";
+export const TAKEN = "taken";
 
 /**
  * POSIX sh. Descriptor 3 is the channel to the engine. It reads the attempt's folder, what to run (each one
@@ -20,10 +21,17 @@ export const UNRECORDED = "unrecorded";
  * The inner subshell exists before the gate opens, so that only an exec is left to do. `trap :` lets the outer one
  * survive what is sent to the group and yet is not inherited, as `trap ''` would be. The status is on disk before
  * the channel is written to, since with the engine dead that write ends the wrapper (SIGPIPE).
+ *
+ * Whoever creates `exit` is the one that runs the command and writes its status; a wrapper that finds it there is a second
+ * start, and is killed, as it would add its own. `true`: a redirection of `:` that fails would end the shell.
  */
 const WRAPPER = `
 wf__n='
 '
+wf__not_ours() {
+  [ ! -e "$1/${WRAPPER_FILES.exit}" ] || exec /bin/sh -c 'kill -KILL "$PPID"; echo ${TAKEN} >&3'
+  exit
+}
 wf__wrapper() {
   wf__read || exit
   eval "set -- $wf__a"
@@ -35,7 +43,8 @@ wf__wrapper() {
       eval "$wf__a"
       exec <"$3" >>"$1/${WRAPPER_FILES.stdout}" 2>>"$1/${WRAPPER_FILES.stderr}" || exit
       IFS= read -r wf__a <&3 && [ "$wf__a" = go ] || exit
-      : >"$1/${WRAPPER_FILES.exit}" || exit
+      set -C
+      true 2>&- >"$1/${WRAPPER_FILES.exit}" || wf__not_ours "$1"
       shift 3
       exec "$@" 3>&-
     )
