@@ -8,7 +8,7 @@ const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map((found) => fo
 const whole = examples.filter((example) => /^steps:|^workflows:/m.test(example));
 
 test("the examples of the guide that are whole files are workflows", () => {
-  assert.equal(whole.length, 5);
+  assert.equal(whole.length, 8);
   for (const example of whole) assert.deepEqual(problems(example), []);
 });
 
@@ -16,7 +16,7 @@ test("the examples that are parts of files are right too", () => {
   const rest = examples.filter((example) => !whole.includes(example));
   const inputs = rest.filter((example) => example.startsWith("inputs:"));
   const steps = rest.filter((example) => example.startsWith("- id:"));
-  assert.deepEqual([inputs.length, steps.length], [2, 2]);
+  assert.deepEqual([inputs.length, steps.length], [2, 3]);
   for (const each of inputs) assert.deepEqual(problems(`id: w\n${each}steps: [{ id: a, run: x }]`), []);
   for (const each of steps) assert.deepEqual(problems(`id: w\ninputs: [version]\nsteps:\n${each}`), []);
   const conditions =
