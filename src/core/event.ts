@@ -114,7 +114,7 @@ export type RunEvent =
         readonly file: string;
         readonly sha256: string;
         readonly source: string;
-        /** A definition that stands in a step of the file: the ids of the steps that hold it, joined by `/`. */
+        /** A definition that stands in a step of the file: as in `NestedDefinition`. */
         readonly step?: string;
       };
       /** A nested run: the attempt of the outer run that it is. */

@@ -131,7 +131,10 @@ export interface NestedDefinition {
   /** The workflow file, relative to the one that names it; absent: the same file. */
   readonly file?: string;
   readonly id: string;
-  /** Written in a step itself: the ids of the steps that hold it, from the top of the file, joined by `/`. */
+  /**
+   * Written in a step itself: the ids of the steps that hold it, from the top of the file, joined by `/`; in a workbook
+   * after the id of its workflow.
+   */
   readonly step?: string;
   /** Read when it is first asked for: a workflow can run itself. */
   readonly workflow: Workflow;

@@ -99,6 +99,11 @@ export class Names {
       this.#outputs.requireList({ step: name, key, at, shown });
   }
 
+  /** The names of the secrets. */
+  get secrets(): string[] {
+    return [...this.#inputs.values()].filter(({ secret }) => secret).map(({ name }) => name);
+  }
+
   /** The secret that a path stands for, or null. */
   secretIn({ segments: [root, name = ""] }: TemplatePath): string | null {
     return root === "inputs" && this.#inputs.get(name)?.secret ? name : null;

@@ -1,5 +1,5 @@
 import { checkExpression } from "../core/expression.ts";
-import type { Expression, Step, StepCommon } from "../core/workflow.ts";
+import type { Expression, Step, StepCommon, Template } from "../core/workflow.ts";
 import type { Agents } from "./agents.ts";
 import type { FindNested } from "./definitions.ts";
 import { nearest, suggest } from "./did-you-mean.ts";
@@ -25,6 +25,7 @@ import { type StepPlace, VIEWS, type View } from "./views.ts";
 export interface StepSurroundings extends TargetSurroundings {
   readonly limits: WorkflowLimits;
   readonly shell: readonly string[] | null;
+  readonly workflowEnv: Readonly<Record<string, Template>>;
   readonly agents: Agents;
   readonly pools: Pools;
   readonly prompts: PromptFiles;
@@ -86,7 +87,8 @@ export function readStep(found: FoundStep, needs: readonly number[], around: Ste
   if (!type) return null;
   const shell = around.shell ?? DEFAULT_SHELL;
   const findNested = (node: Node) => around.findNested(node, id);
-  const context = { map, ...read, shell, agents, prompts, findNested, reader, names };
+  const { workflowEnv } = around;
+  const context = { map, ...read, shell, workflowEnv, agents, prompts, findNested, reader, names };
   const undeclared = type.undeclared(context);
   if (undeclared) names.declare(id, producedBy(type, undeclared, context.common));
   return type.read(context);

@@ -78,7 +78,7 @@ export function readWorkflow(map: MapNode, context: WorkflowContext): Workflow {
   const agents = readAgents(around, own, inStep !== undefined, reader, names);
   const shell = readShell(get("shell") ?? around.shell, reader);
   const outputs = readRunOutputs(get("outputs"), reader, names);
-  const parts = { shape, limits, pools, shell, agents, prompts, reader, names, findNested };
+  const parts = { shape, limits, pools, shell, workflowEnv: env, agents, prompts, reader, names, findNested };
   const steps = readSteps(found, parts);
   return {
     id,

@@ -1,6 +1,8 @@
-import type { CommandStep } from "../../core/workflow.ts";
+import { variableName } from "../../core/ids.ts";
+import type { CommandStep, Template, TemplatePath } from "../../core/workflow.ts";
 import { DEFAULT_SHELL, readShell } from "../environment.ts";
 import { readInputFiles } from "../input-files.ts";
+import type { Names } from "../names.ts";
 import { buildScript } from "../script.ts";
 import { readStepLimits } from "../step-timing.ts";
 import { VIEWS } from "../views.ts";
@@ -51,15 +53,36 @@ export const command: StepReader = {
 };
 
 /** What depends on a secret can not be told from what depends on another: no record has anything of it. */
-function checkCache({ id, script, env }: CommandStep, { map, names, reader }: StepContext): void {
-  const paths = [
-    ...script.variables.map(({ path }) => path),
-    ...Object.values(env).flatMap(({ parts }) => parts.filter((part) => typeof part !== "string")),
-  ];
-  const named = paths.map((path) => names.secretIn(path)).find((name) => name !== null);
+function checkCache(step: CommandStep, { map, workflowEnv, names, reader }: StepContext): void {
   const node = map.entries.get("cache")?.value;
-  if (named === undefined || !node) return;
-  const message = `step ${id} uses the secret "${named}", so \`cache\` can not be true`;
-  const hint = "no record tells whether the secret is still the same; do what needs it in a step of its own";
-  reader.refuse("BAD_VALUE", node, message, hint);
+  if (!node) return;
+  const refuse = (how: string, hint: string) =>
+    reader.refuse("BAD_VALUE", node, `step ${step.id} ${how}, so \`cache\` can not be true`, hint);
+  const { script, env } = step;
+  const own = secretIn([...script.variables.map(({ path }) => path), ...pathsIn(env)], names);
+  const byName = names.secrets.find((name) => namesVariable(script.text, variableName("WF_INPUT", [name])));
+  const shared = secretIn([...pathsIn(workflowEnv)], names);
+  if (own ?? byName) refuse(`uses the secret "${own ?? byName}"`, SECRET_HINT);
+  else if (shared) refuse(`has the secret "${shared}" by the \`env\` of the workflow`, SHARED_HINT);
+}
+
+const SECRET_HINT =
+  "no record tells whether the secret is still the same; do what needs it in a step of its own";
+const SHARED_HINT = "give the secret to the steps that need it, by their own `env`";
+
+function* pathsIn(env: Readonly<Record<string, Template>>): Generator<TemplatePath> {
+  for (const { parts } of Object.values(env))
+    for (const part of parts) if (typeof part !== "string") yield part;
+}
+
+function secretIn(paths: readonly TemplatePath[], names: Names): string | undefined {
+  for (const path of paths) {
+    const found = names.secretIn(path);
+    if (found !== null) return found;
+  }
+  return undefined;
+}
+
+function namesVariable(script: string, variable: string): boolean {
+  return new RegExp(`\\b${variable}\\b`).test(script);
 }

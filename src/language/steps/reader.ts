@@ -1,4 +1,4 @@
-import type { OutputDeclaration, Step, StepCommon } from "../../core/workflow.ts";
+import type { OutputDeclaration, Step, StepCommon, Template } from "../../core/workflow.ts";
 import type { Agents } from "../agents.ts";
 import type { NestedWorkflow } from "../definitions.ts";
 import type { Names } from "../names.ts";
@@ -14,6 +14,7 @@ export interface StepContext {
   readonly place: StepPlace;
   /** The workflow's shell, or the default. */
   readonly shell: readonly string[];
+  readonly workflowEnv: Readonly<Record<string, Template>>;
   readonly agents: Agents;
   readonly prompts: PromptFiles;
   /** The workflow that a value of `workflow` names or is; null if there is none: it has been reported. */
