@@ -90,6 +90,12 @@ export const CATALOG: readonly { readonly group: string; readonly commands: read
     group: "Reviewing",
     commands: [
       {
+        name: "fork",
+        usage: "fork RUN@STEP",
+        describe: "a new run that shares what came before a step",
+        load: () => import("./commands/fork.ts"),
+      },
+      {
         name: "diff",
         usage: "diff A B",
         describe: "what two runs have differently, noise left out",

@@ -104,6 +104,17 @@ export interface RunOptions {
   readonly keep_going?: boolean;
 }
 
+/** The run that a run was made from, and where it parts from it. */
+export interface ForkedFrom {
+  readonly run: string;
+  /** What came before this step is shared with that run. */
+  readonly step: string;
+  /** … before this attempt of it, if that was asked for. */
+  readonly attempt?: number;
+  /** The runs that that one was made from, the nearest first. */
+  readonly earlier?: readonly { readonly run: string; readonly step: string }[];
+}
+
 /** Everything that can be said in `progress.ndjson`. Each variant's keys stand in the order they are written. */
 export type RunEvent =
   | {
@@ -127,11 +138,12 @@ export type RunEvent =
         /** The way from the run to the project, if the run lies in it: both may be moved together. */
         readonly projectFromRun?: string;
         readonly git?: { readonly commit: string; readonly dirty: boolean };
+        readonly forkedFrom?: ForkedFrom;
       };
     }
   | {
       readonly event: "engine_started";
-      readonly how: "start" | "resume" | "next";
+      readonly how: "start" | "resume" | "next" | "fork";
       readonly from?: string;
       readonly limits?: Partial<EffectiveLimits>;
       readonly version: string;
@@ -278,6 +290,17 @@ export type RunEvent =
       readonly new: Json;
       /** Steps whose results no longer count. */
       readonly redo?: readonly string[];
+    }
+  /** A fork: an output of a step that it shares was replaced; the record of the attempt says what it is now. */
+  | {
+      readonly event: "output_changed";
+      readonly step: string;
+      readonly attempt: number;
+      readonly output: string;
+      readonly old: { readonly value: Json } | { readonly file: string };
+      readonly new: OutputValue;
+      /** Of the file that was replaced, which nothing holds any more. */
+      readonly volatile?: { readonly bytes: number; readonly sha256: string };
     }
   | {
       readonly event: "limit_clamped";

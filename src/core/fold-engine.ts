@@ -14,6 +14,8 @@ export function startEngine(
   if (was !== "running") setStatus(state, "running");
   if (state.epochBegan !== null) closeEpoch(state, state.lastEventAt);
   state.epochBegan = at;
+  // What a fork shares was done in another run.
+  if (line.how === "fork") state.startedAt = line.at;
   state.startedAt ??= line.at;
   state.endedAt = null;
   state.waitingUntil = null;

@@ -47,6 +47,7 @@ export function fold(state: RunState, line: JournalLine): void {
       state.project = line.volatile.project;
       state.projectFromRun = line.volatile.projectFromRun ?? null;
       state.git = line.volatile.git ?? null;
+      state.forkedFrom = line.volatile.forkedFrom ?? null;
       break;
     case "engine_started":
       startEngine(state, line, at);
@@ -130,6 +131,7 @@ export function fold(state: RunState, line: JournalLine): void {
       changeInput(state, line);
       break;
     case "attempt_adopted":
+    case "output_changed":
     case "limit_clamped":
     case "security":
       break;

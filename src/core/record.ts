@@ -1,4 +1,4 @@
-import type { Decision, OutputValue, RunOptions, RunReason, RunStatus } from "./event.ts";
+import type { Decision, ForkedFrom, OutputValue, RunOptions, RunReason, RunStatus } from "./event.ts";
 import { itemsOf } from "./fold-fan.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { describeNext, pointerOf } from "./pointer.ts";
@@ -73,6 +73,7 @@ export interface RunRecord {
     /** RATE_LIMIT: when it is worth to go on. */
     readonly waitingUntil?: string;
     readonly git?: { readonly commit: string; readonly dirty: boolean };
+    readonly forkedFrom?: ForkedFrom;
   };
 }
 
@@ -103,6 +104,7 @@ export function toRecord(state: RunState, journalBytes: number): RunRecord {
       ...(hasUsage(state.usage) && { usage: state.usage }),
       ...(state.waitingUntil !== null && { waitingUntil: state.waitingUntil }),
       ...(state.git && { git: state.git }),
+      ...(state.forkedFrom && { forkedFrom: state.forkedFrom }),
     },
   };
 }

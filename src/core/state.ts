@@ -3,6 +3,7 @@ import type {
   Decision,
   EffectiveLimits,
   Failure,
+  ForkedFrom,
   OutputValue,
   ProcessIdentity,
   RunOptions,
@@ -230,6 +231,7 @@ export interface RunState {
   /** Of the engine that is or was last; what it shares with the processes it starts. */
   engine: Pick<ProcessIdentity, "host" | "machineId" | "pidNamespace">;
   git: { readonly commit: string; readonly dirty: boolean } | null;
+  forkedFrom: ForkedFrom | null;
   createdAt: string | null;
   startedAt: string | null;
   updatedAt: string | null;
@@ -304,6 +306,7 @@ export function initialState(workflow: Workflow, definitionIn = NEVER_CHANGED): 
     projectFromRun: null,
     engine: { host: "", machineId: "", pidNamespace: "" },
     git: null,
+    forkedFrom: null,
     createdAt: null,
     startedAt: null,
     updatedAt: null,

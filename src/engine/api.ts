@@ -67,6 +67,34 @@ export interface ResumeRequest extends DriveOptions {
   readonly inputs?: readonly GivenInput[];
 }
 
+/** An output that gets another content: `[STEP.]OUTPUT=FILE`. */
+export interface GivenOutput {
+  /** Absent: the one shared step that has such an output. */
+  readonly step?: string;
+  readonly output: string;
+  readonly file: string;
+}
+
+export interface ForkRequest extends DriveOptions {
+  /** The run that the new one is made from. */
+  readonly runDir: string;
+  /** What came before this step is shared. */
+  readonly step: string;
+  /** Sequences: … before this attempt of it; absent: before it was come to, the last time. */
+  readonly attempt?: number;
+  /** Inputs that have another value from there on. */
+  readonly inputs: readonly GivenInput[];
+  readonly outputs: readonly GivenOutput[];
+  /** Absent: `WF_RUNS_DIR`, else `.wf/runs` in the project. */
+  readonly runsDir?: string;
+  readonly runId?: string;
+  /** Absent: that of the other run. */
+  readonly durability?: RunOptions["durability"];
+  readonly keepGoing?: boolean;
+  /** The project folder, where the recorded one does not exist. */
+  readonly project?: string;
+}
+
 /** How driving a run ended: the snapshot as it is on disk. */
 export interface Outcome {
   readonly runDir: string;

@@ -241,7 +241,11 @@ function leaveAsItIs(session: Session): Outcome {
 type Created = JournalLine & { event: "run_created" };
 
 /** `--project`, else the way from the run, else the recorded folder. */
-function projectOf(runDir: string, { volatile, workflow }: Created, given: string | undefined): string {
+export function projectOf(
+  runDir: string,
+  { volatile, workflow }: Created,
+  given: string | undefined,
+): string {
   if (given !== undefined) {
     if (existsSync(given)) return resolve(given);
     throw new WfError({ code: "PROJECT_NOT_FOUND", message: `--project: there is no folder ${given}` });
@@ -265,7 +269,7 @@ function sourcePath(project: string, source: string): string {
 }
 
 /** A run goes on with its own copy of the definition; that the file has changed since is worth saying. */
-function sourceChanged(project: string, { workflow }: Created): string | null {
+export function sourceChanged(project: string, { workflow }: Created): string | null {
   const path = sourcePath(project, workflow.source);
   try {
     if (sha256(readFileSync(path)) === workflow.sha256) return null;
@@ -275,7 +279,7 @@ function sourceChanged(project: string, { workflow }: Created): string | null {
   }
 }
 
-function damaged(runDir: string, what: string): WfError {
+export function damaged(runDir: string, what: string): WfError {
   return new WfError({
     code: "RUN_DAMAGED",
     message: `run '${basename(runDir)}' is damaged: ${what}`,

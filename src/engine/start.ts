@@ -6,12 +6,13 @@ import { foldAll } from "../core/fold.ts";
 import type { Json } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
 import { toRecord } from "../core/record.ts";
+import type { RunState } from "../core/state.ts";
 import type { Limits, Workflow } from "../core/workflow.ts";
 import { resolveInputs } from "../language/inputs.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { acceptSecrets, gatherSecrets } from "../secrets/supply.ts";
 import type { Places } from "../steps/scope.ts";
-import { createRun } from "../store/create-run.ts";
+import { type CreatedRun, createRun } from "../store/create-run.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { removeDeadCreating } from "../store/runs-dir.ts";
@@ -63,14 +64,7 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
   const secrets = acceptSecrets(given);
   const { until, runId } = request;
   if (until !== undefined) requireStep(loaded.workflow, until, "--until");
-  if (runId !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(runId)) {
-    const message = `'${runId}' can not be a run's id`;
-    throw new WfError({
-      code: "BAD_RUN_ID",
-      message,
-      hint: "letters, digits, '.', '_' and '-', at most 128",
-    });
-  }
+  if (runId !== undefined) requireRunId(runId);
   const project = findProject(dirname(resolve(request.file)));
   const runsDir = resolve(request.runsDir || process.env.WF_RUNS_DIR || join(project, ".wf", "runs"));
   return {
@@ -91,6 +85,15 @@ export function requireStep(workflow: Workflow, step: string, option: string): v
     code: "STEP_NOT_FOUND",
     message: `${option}: the workflow ${workflow.id} has no step ${step}`,
     hint: `its steps: ${ids.join(", ")}${more}`,
+  });
+}
+
+export function requireRunId(id: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(id)) return;
+  throw new WfError({
+    code: "BAD_RUN_ID",
+    message: `'${id}' can not be a run's id`,
+    hint: "letters, digits, '.', '_' and '-', at most 128",
   });
 }
 
@@ -146,12 +149,24 @@ export function createSession(run: NewRun, clock: Clock, observer: Observer): Se
     at: new Date(clock.now()),
     version: VERSION,
   });
-  const state = foldAll(workflow, made.lines);
-  const { runDir, claim, seq, length } = made;
-  const journal = Journal.open(runDir, { seq, epoch: claim.epoch, run: run.runId, length, durability });
-  const session = new Session({ places: { ...run.places, runDir }, state, claim, clock, journal, observer });
+  const session = holdRun(made, foldAll(workflow, made.lines), run.places, clock, observer);
+  for (const line of made.lines) observer.event?.(line, session.state);
+  return session;
+}
+
+/** Takes hold of a run that has just been created. */
+export function holdRun(
+  { runDir, claim, seq, length }: CreatedRun,
+  state: RunState,
+  places: Omit<Places, "runDir">,
+  clock: Clock,
+  observer: Observer,
+): Session {
+  const { runId: run, options } = state;
+  const { durability } = options;
+  const journal = Journal.open(runDir, { seq, epoch: claim.epoch, run, length, durability });
+  const session = new Session({ places: { ...places, runDir }, state, claim, clock, journal, observer });
   session.snapshotIsCurrent();
-  for (const line of made.lines) observer.event?.(line, state);
   return session;
 }
 
@@ -191,7 +206,7 @@ function firstLines(run: NewRun): RunEvent[] {
 }
 
 export function engineStarted(
-  how: "start" | "resume" | "next",
+  how: (RunEvent & { event: "engine_started" })["how"],
   { project, runDir }: { readonly project: string; readonly runDir: string },
 ): RunEvent & { event: "engine_started" } {
   const { pid, host, machineId, pidNamespace } = ownIdentity();
@@ -217,7 +232,7 @@ export function effectiveLimits(limits: Limits, maxParallel: number | undefined)
 }
 
 /** `<date>-<time>-<workflow>-<4 letters>`, in UTC. */
-function newRunId(workflow: string, now: Date): string {
+export function newRunId(workflow: string, now: Date): string {
   const [date = "", time = ""] = now.toISOString().replace(/[-:]/g, "").split(/[T.]/);
   const letters = Array.from({ length: 4 }, () => "abcdefghijkmnpqrstuvwxyz23456789"[randomInt(32)]).join("");
   return `${date}-${time}-${workflow}-${letters}`;

@@ -11,6 +11,8 @@ export interface AttemptView {
   readonly endedAt: string | null;
   readonly pid: number | null;
   readonly adopted: boolean;
+  /** The run that it ran in, if this one was forked from that; else null. */
+  readonly sharedWith: string | null;
   /** Null until it has ended. */
   readonly record: AttemptRecord | null;
   readonly logs: { readonly stdoutBytes: number; readonly stderrBytes: number } | null;
@@ -46,12 +48,20 @@ export function viewAttempt(
     adopted: after.some(
       (line) => line.event === "attempt_adopted" && line.step === step && line.attempt === attempt,
     ),
+    sharedWith: sharedWith(lines, start),
     record: isOver ? ended.record : null,
     logs: isOver
       ? { stdoutBytes: ended.volatile.stdoutBytes, stderrBytes: ended.volatile.stderrBytes }
       : null,
     next: isOver ? whatCameNext(after.slice(end + 1), step, ended.record) : null,
   };
+}
+
+function sharedWith(lines: readonly JournalLine[], start: number): string | null {
+  const [created] = lines;
+  const forked = lines.findLastIndex((line) => line.event === "engine_started" && line.how === "fork");
+  if (created?.event !== "run_created" || start > forked) return null;
+  return created.volatile.forkedFrom?.run ?? null;
 }
 
 function whyStarted(before: readonly JournalLine[], step: string, cause: AttemptCause): string | null {

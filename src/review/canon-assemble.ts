@@ -8,7 +8,7 @@ import { sha256 } from "./canon-cut.ts";
 import type { CanonFile } from "./canon-form.ts";
 import { inFileOrder, type Listed } from "./canon-list.ts";
 import type { OpenedRun, OpenedTree } from "./canon-open.ts";
-import { ordered } from "./canon-order.ts";
+import { isMeant, ordered } from "./canon-order.ts";
 import { canonicalAttempt, canonicalEvent, canonicalRun } from "./canon-records.ts";
 
 /** The canonical form of a run, its nested runs where they lie. */
@@ -69,7 +69,7 @@ function cleanGates({ cleaner, files, texts, nested }: Cleaned): void {
 /** And the records, which hold the digests of both. */
 function* filesOf(cleaned: Cleaned, shownAs: (path: string) => string): Generator<CanonFile> {
   const { run, cleaner, files, texts, nested } = cleaned;
-  const journal = ordered(run.lines, run.ordering.order)
+  const journal = ordered(run.lines.filter(isMeant), run.ordering.order)
     .map((line) => `${JSON.stringify(canonicalEvent(line as unknown as JsonObject, cleaner))}\n`)
     .join("");
   yield { path: RUN_FILES.snapshot, text: formatRecord(canonicalRun(run.record, cleaner)) };

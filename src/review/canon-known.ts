@@ -1,8 +1,8 @@
 import { join, resolve } from "node:path";
 import type { JournalLine } from "../core/event.ts";
-import type { KnownPlaces } from "./canon-places.ts";
+import { ancestorsOf, type KnownPlaces } from "./canon-places.ts";
 
-type Recorded = Pick<KnownPlaces, "runId" | "run" | "project" | "home" | "tmp">;
+type Recorded = Pick<KnownPlaces, "runId" | "ancestors" | "run" | "project" | "home" | "tmp">;
 
 /**
  * What engines recorded of their surroundings; `home`, `tmp` and `runDir` are not known of older runs. Of a nested run,
@@ -26,8 +26,11 @@ export function knownPlaces(runDir: string, runId: string, lines: readonly Journ
   const folders = [...new Set(run.map((path) => outermost(path).folder))];
   const here = outermost(resolve(runDir)).folder;
   if (here.endsWith(`/${id}`)) folders.unshift(here);
-  for (const project of found.project) folders.push(join(project, ".wf", "runs", id));
-  return { runId: id, run: folders, ...found };
+  const ancestors = ancestorsOf(lines);
+  for (const each of [id, ...ancestors]) {
+    for (const project of found.project) folders.push(join(project, ".wf", "runs", each));
+  }
+  return { runId: id, ancestors, run: folders, ...found };
 }
 
 const NESTED_IN = /\/steps\/[a-z][a-z0-9_-]*\/(?:item-\d+\/)?attempt-\d+\/run$/;

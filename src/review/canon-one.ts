@@ -3,8 +3,8 @@ import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { parseLine } from "../store/journal-line.ts";
 import { formatRecord } from "../store/record-text.ts";
 import { isText } from "./canon-cut.ts";
-import { ordered } from "./canon-order.ts";
-import { MADE_ID, NESTED, Places } from "./canon-places.ts";
+import { isMeant, ordered } from "./canon-order.ts";
+import { ancestorsOf, MADE_ID, NESTED, Places } from "./canon-places.ts";
 import {
   type Cleaner,
   canonicalAttempt,
@@ -63,8 +63,8 @@ function journalText(text: string): string | null {
   const projects = lines.flatMap((line) =>
     line.event === "run_created" || line.event === "engine_started" ? [line.volatile.project] : [],
   );
-  const clean = cleanerFor(lines[0]?.run ?? null, [...new Set(projects)]);
-  return inOrder(lines)
+  const clean = cleanerFor(lines[0]?.run ?? null, [...new Set(projects)], ancestorsOf(lines));
+  return inOrder(lines.filter(isMeant))
     .map((line) => `${JSON.stringify(canonicalEvent(line as unknown as JsonObject, clean))}\n`)
     .join("");
 }
@@ -83,9 +83,11 @@ function inOrder(lines: readonly JournalLine[]): JournalLine[] {
 function cleanerFor(
   runId: string | null,
   project: readonly string[],
+  ancestors: readonly string[] = [],
 ): Cleaner & { free(text: string): string } {
   const places = new Places({
     runId: runId && outermostId(runId),
+    ancestors,
     run: [],
     project,
     home: [],

@@ -81,6 +81,11 @@ function itemOf(line: JournalLine): number | undefined {
   return "item" in line ? line.item : undefined;
 }
 
+/** That a run was forked says nothing of what it does: what was changed then has lines of its own. */
+export function isMeant(line: JournalLine): boolean {
+  return line.event !== "engine_started" || line.how !== "fork";
+}
+
 const RUN = Symbol("the whole run");
 
 /** The step that an event concerns; undefined: none, and it came at any time. */
@@ -111,6 +116,7 @@ function stepOf(line: JournalLine): string | undefined | typeof RUN {
     case "run_waiting":
     case "definition_changed":
     case "input_changed":
+    case "output_changed":
     case "run_ended":
       return RUN;
     default:

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import type { JournalLine } from "../core/event.ts";
 
 /** What stands for something that is another one in another run. */
 export const PLACEHOLDERS = {
@@ -16,6 +17,8 @@ type Place = "run" | "project" | "home" | "tmp";
 export interface KnownPlaces {
   /** Null: unknown; ids of the form that wf makes are recognised. */
   readonly runId: string | null;
+  /** Ids of the runs that it was forked from: what they have in common was made under those. */
+  readonly ancestors?: readonly string[];
   readonly run: readonly string[];
   readonly project: readonly string[];
   readonly home: readonly string[];
@@ -42,7 +45,8 @@ const ANY_TMP = `${PATH_BEGINS}(?:/private)?(?:/tmp|/var/tmp|/var/folders/[^/\\s
  * this is done on. One pass: what has been put is not looked at again.
  */
 export class Places {
-  readonly #known: string | null;
+  /** Of the run and of those that it was forked from. */
+  readonly #known: readonly string[];
   /** Matches nothing if the id is a word. */
   readonly #id: RegExp;
   readonly #wholeLine: RegExp | null;
@@ -50,8 +54,9 @@ export class Places {
   readonly #putFor: readonly string[];
 
   constructor(known: KnownPlaces) {
-    this.#known = known.runId;
-    const id = known.runId === null ? MADE_ID : escaped(known.runId);
+    const ids = known.runId === null ? [] : [known.runId, ...(known.ancestors ?? [])];
+    this.#known = ids;
+    const id = known.runId === null ? MADE_ID : anyOf(ids);
     const alternatives: { readonly pattern: string; readonly put: string }[] = [
       // Wherever it was: a folder of that name is the run's.
       { pattern: `(?:${FOLDER}){1,40}?/${id}${NAME_ENDS}`, put: PLACEHOLDERS.run },
@@ -61,20 +66,20 @@ export class Places {
     }
     if (known.home.length === 0) alternatives.push({ pattern: ANY_HOME, put: PLACEHOLDERS.home });
     alternatives.push({ pattern: ANY_TMP, put: PLACEHOLDERS.tmp });
-    const anywhere = `${NOT_IN_WORD.before}${id}${NOT_IN_WORD.after}`;
-    const asWord = isWord(known, anywhere);
-    const ofId = asWord ? "(?!)" : anywhere;
+    const words = ids.filter((each) => isWord(each, known.definition));
+    const others = ids.filter((each) => !words.includes(each));
+    const ofId = known.runId === null ? anywhere(id) : others.length > 0 ? anywhere(anyOf(others)) : "(?!)";
     alternatives.push({ pattern: ofId, put: PLACEHOLDERS.runId });
     this.#id = new RegExp(ofId, "gu");
-    this.#wholeLine = asWord ? new RegExp(`(?<=^|=)${id}(?=${NESTED}*$)`, "gmu") : null;
+    this.#wholeLine = words.length > 0 ? new RegExp(`(?<=^|=)${anyOf(words)}(?=${NESTED}*$)`, "gmu") : null;
     this.#pattern = new RegExp(alternatives.map(({ pattern }) => `(${pattern})`).join("|"), "gu");
     this.#putFor = alternatives.map(({ put }) => put);
   }
 
   /** The id of the run itself, or of one nested in it. */
   runId(id: string): string {
-    const isNested = this.#known !== null && id.startsWith(`${this.#known}.`);
-    return isNested ? PLACEHOLDERS.runId + id.slice(this.#known.length) : PLACEHOLDERS.runId;
+    const around = this.#known.find((each) => id.startsWith(`${each}.`));
+    return around === undefined ? PLACEHOLDERS.runId : PLACEHOLDERS.runId + id.slice(around.length);
   }
 
   /** Placeholders in what wf wrote, and in names. */
@@ -99,9 +104,24 @@ export class Places {
 }
 
 /** Whether a chosen id is a word that may mean something else. */
-function isWord({ runId, definition }: KnownPlaces, pattern: string): boolean {
-  if (runId === null) return false;
-  return runId.length < 2 || new RegExp(pattern, "u").test(definition);
+function isWord(id: string, definition: string): boolean {
+  return id.length < 2 || new RegExp(anywhere(escaped(id)), "u").test(definition);
+}
+
+function anywhere(pattern: string): string {
+  return `${NOT_IN_WORD.before}${pattern}${NOT_IN_WORD.after}`;
+}
+
+/** The longest first, since one may begin with another. */
+function anyOf(ids: readonly string[]): string {
+  const longest = [...ids].sort((a, b) => b.length - a.length).map(escaped);
+  return longest.length === 1 ? (longest[0] as string) : `(?:${longest.join("|")})`;
+}
+
+/** The runs that a run was forked from, by its journal. */
+export function ancestorsOf([created]: readonly JournalLine[]): string[] {
+  const from = created?.event === "run_created" ? created.volatile.forkedFrom : undefined;
+  return from === undefined ? [] : [from.run, ...(from.earlier ?? []).map(({ run }) => run)];
 }
 
 function longestFirst(known: KnownPlaces): { path: string; place: Place }[] {

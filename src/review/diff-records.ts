@@ -117,6 +117,9 @@ function pathLine(event: Loose): string | null {
   const at = `${event.step}/${event.attempt}`;
   switch (event.event) {
     case "run_created":
+    // What it is now is shown with the inputs and the outputs.
+    case "input_changed":
+    case "output_changed":
       return null;
     case "engine_started": {
       const from = event.from === undefined ? "" : ` from ${event.from}`;

@@ -84,17 +84,21 @@ export class Comparison {
   }
 
   /** The script, prompt or message of an attempt that starts now. */
-  texts(state: RunState, node: StepNode, attempt: number, record: AttemptRecord | null): void {
+  texts(
+    state: RunState,
+    node: StepNode,
+    attempt: number,
+    record: AttemptRecord | null,
+    isReplaced: (file: string) => boolean,
+  ): void {
     const { files, folder } = this.#parts;
     const { step } = node;
     let now: ReturnType<typeof render>;
     try {
-      now = render({ state, node, attempt, folder, files });
+      now = render({ state, node, attempt, folder, files, isReplaced });
     } catch (error) {
       if (!(error instanceof NotWhole)) throw error;
-      this.#findings.notes.push(
-        `the prompt of ${step.id}, attempt ${attempt}, shows ${error.message}, of which the record has only a part`,
-      );
+      this.#findings.notes.push(`the prompt of ${step.id}, attempt ${attempt}, shows ${error.message}`);
       return;
     }
     const error = record?.error;

@@ -126,11 +126,17 @@ export class ReplayDrive {
     if (names.some(({ segments: [, name] }) => name === undefined || !Object.hasOwn(own, name))) {
       return { is: this.#left.next(id)?.kind !== "skip" };
     }
+    const seen = this.#seenFrom(this.#left.next(id)?.at);
     try {
-      return { is: evaluate(when, expressionScope(this.state, PLACES, node, when, {})) };
+      return { is: evaluate(when, expressionScope(seen, PLACES, node, when, {})) };
     } catch (error) {
       return { error: (error as Error).message };
     }
+  }
+
+  /** The state as it was at a place of the record; at its end if none is given. */
+  #seenFrom(at = Number.POSITIVE_INFINITY): RunState {
+    return this.#parts.recorded.changes.asOf(this.state, at);
   }
 
   /** True if it changed something. */
@@ -206,7 +212,11 @@ export class ReplayDrive {
         keys: ["when"],
       });
     }
-    if (whenError === undefined) this.#comparison.texts(this.state, node, attempt, record);
+    if (whenError === undefined) {
+      const { at } = entry;
+      const isReplaced = (file: string) => this.#parts.recorded.changes.isReplaced(file, at);
+      this.#comparison.texts(this.#seenFrom(at), node, attempt, record, isReplaced);
+    }
     this.#say({ event: "attempt_started", step: id, attempt, cause });
     this.#open.set(node.step.index, record);
     this.counts.attempts += 1;
@@ -260,7 +270,7 @@ export class ReplayDrive {
     if (this.#left.first() || this.#left.transition)
       throw endsEarly(this.#findings, this.#left, this.state, endingText(status, reason));
     if (end === null) return false;
-    const outputs = status === "succeeded" ? this.#comparison.outputs(this.state) : {};
+    const outputs = status === "succeeded" ? this.#comparison.outputs(this.#seenFrom()) : {};
     const ends =
       outputs === null ? endingText("failed", { code: "RUN_OUTPUT_ERROR" }) : endingText(status, reason);
     const expected = endingText(end.status, end.reason);

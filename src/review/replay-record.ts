@@ -4,6 +4,7 @@ import { parseLine } from "../store/journal-line.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import type { CanonForm } from "./canon-form.ts";
 import { PLACEHOLDERS } from "./canon-places.ts";
+import { Changes } from "./replay-changes.ts";
 
 type Line<E extends JournalLine["event"]> = Extract<JournalLine, { event: E }>;
 
@@ -39,6 +40,7 @@ export interface Recorded {
   readonly stretches: readonly Stretch[];
   /** Of the journal, from `created` on. */
   readonly lines: readonly JournalLine[];
+  readonly changes: Changes;
   /** Texts by path. */
   readonly files: ReadonlyMap<string, string>;
 }
@@ -63,7 +65,7 @@ export function readRecorded(form: CanonForm, name: string): Recorded {
   if (created?.event !== "run_created") {
     throw invalid(`${name}: ${RUN_FILES.journal} does not begin with run_created`);
   }
-  return { created, stretches: stretchesOf(lines), lines, files };
+  return { created, stretches: stretchesOf(lines), changes: new Changes(lines), lines, files };
 }
 
 export function readLines(journal: string | undefined, name: string): JournalLine[] {

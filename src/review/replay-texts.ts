@@ -29,7 +29,7 @@ export interface Rendered {
   readonly text: string;
 }
 
-/** A text that the record has only a part of. */
+/** A text that the record does not have, or only in part; which, and why. */
 export class NotWhole extends Error {}
 
 export interface Given {
@@ -39,6 +39,8 @@ export interface Given {
   /** The folder of the record, for what an attempt is told of those before it. */
   readonly folder: string;
   readonly files: ReadonlyMap<string, string>;
+  /** Whether another file stands in its place since. */
+  readonly isReplaced: (file: string) => boolean;
 }
 
 /** What the present definition gives an attempt, or why it can not. Throws NotWhole. */
@@ -86,13 +88,14 @@ function pathsAround(state: RunState, step: Step): TemplatePath[] {
   return [...pathsOf(step.cwd ? [...templates, step.cwd] : templates)];
 }
 
-function agentTexts({ state, node, attempt, folder, files }: Given, step: AgentStep): readonly Rendered[] {
+function agentTexts(given: Given, step: AgentStep): readonly Rendered[] {
+  const { state, node, attempt, folder } = given;
   const paths = [...pathsOf([step.prompt, ...Object.values(step.agent.env)]), ...pathsAround(state, step)];
   const scope = attemptScope(state, PLACES, node, attempt, paths);
   // What an attempt is told of those before it stands in their records; all else comes from the state.
   const places = { ...PLACES, runDir: folder };
   const dir = attemptDir(PLACES.runDir, { step: step.id, attempt });
-  const context = { state: readable(state, files), places, node, step, attempt, dir };
+  const context = { state: readable(given), places, node, step, attempt, dir };
   return [
     { kind: "prompt", file: ATTEMPT_FILES.prompt, text: promptText(context, scope) },
     { kind: "context", file: ATTEMPT_FILES.context, text: contextText(context, scope) },
@@ -100,13 +103,14 @@ function agentTexts({ state, node, attempt, folder, files }: Given, step: AgentS
 }
 
 /** The state with the texts of the record in the place of the files of outputs. */
-function readable(state: RunState, files: ReadonlyMap<string, string>): RunState {
+function readable({ state, files, isReplaced }: Given): RunState {
+  const texts = (outputs: StepNode["outputs"]) => asTexts(outputs, files, isReplaced);
   const steps = new Proxy(state.steps, {
     get(target, key) {
       const value: unknown = Reflect.get(target, key);
       if (typeof key === "symbol" || !/^\d+$/.test(key) || value === undefined) return value;
       const node = value as StepNode;
-      return { ...node, outputs: asTexts(node.outputs, files), produced: asTexts(node.produced, files) };
+      return { ...node, outputs: texts(node.outputs), produced: texts(node.produced) };
     },
   });
   return { ...state, steps };
@@ -115,10 +119,11 @@ function readable(state: RunState, files: ReadonlyMap<string, string>): RunState
 function asTexts(
   outputs: StepNode["outputs"],
   files: ReadonlyMap<string, string>,
+  isReplaced: (file: string) => boolean,
 ): Readonly<Record<string, OutputValue>> {
   const texts: Record<string, OutputValue> = {};
   for (const [key, output] of Object.entries(outputs)) {
-    texts[key] = "file" in output ? lazily(() => wholeText(files, output.file)) : output;
+    texts[key] = "file" in output ? lazily(() => wholeText(files, output.file, isReplaced)) : output;
   }
   return texts;
 }
@@ -132,10 +137,16 @@ function lazily(read: () => string): OutputValue {
   };
 }
 
-function wholeText(files: ReadonlyMap<string, string>, file: string): string {
+function wholeText(
+  files: ReadonlyMap<string, string>,
+  file: string,
+  isReplaced: (file: string) => boolean,
+): string {
+  if (isReplaced(file)) throw new NotWhole(`${file}, which was replaced since`);
   const text = files.get(file);
   if (text === undefined) throw new TemplateError(`the output file ${file} is not there any more`);
-  if (/^<(?:cut|binary)> \d+ bytes, sha256 /.test(text)) throw new NotWhole(file);
+  if (/^<(?:cut|binary)> \d+ bytes, sha256 /.test(text))
+    throw new NotWhole(`${file}, of which the record has only a part`);
   return text;
 }
 

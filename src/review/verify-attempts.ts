@@ -64,8 +64,8 @@ export interface AttemptsContext {
   readonly trusted: boolean;
   /** The last that wrote into the journal. */
   readonly lastEpoch: number;
-  /** Of the run; null if the journal can not be folded. */
-  readonly inputs: JsonObject | null;
+  /** Of the run when it wrote that line; null if the journal can not be folded. */
+  readonly inputsAt: (seq: number) => JsonObject | null;
   /** By epoch. */
   readonly versions: ReadonlyMap<number, string>;
   artifacts: number;

@@ -11,7 +11,7 @@ import { CHANGED, differences, parsed } from "./verify-snapshot.ts";
 /** What was made before a command could begin: script, prompt, context, and the call of an agent's client. */
 export function checkMade(
   context: AttemptsContext,
-  { started, attempt }: KnownAttempt,
+  { started }: KnownAttempt,
   step: Step,
   path: string,
   { has, isFile }: Present,
@@ -42,7 +42,7 @@ export function checkMade(
   const call = text(agent);
   if (call !== null) judge("attempt-files", agent, agentFault(context, call));
   const told = text(given);
-  if (told !== null) judge("attempt-files", given, contextFault(context, told, step.id, attempt));
+  if (told !== null) judge("attempt-files", given, contextFault(context, told, started));
 }
 
 /** Lines that read large values come before the step's own. */
@@ -76,13 +76,13 @@ function agentFault({ gates }: AttemptsContext, text: string): string | null {
 }
 
 function contextFault(
-  { inputs }: AttemptsContext,
+  { inputsAt }: AttemptsContext,
   text: string,
-  step: string,
-  attempt: number,
+  { seq, step, attempt }: NonNullable<KnownAttempt["started"]>,
 ): string | null {
   const value = parsed(text);
   if (!isJsonObject(value)) return "it is not a JSON object";
+  const inputs = inputsAt(seq);
   const due: JsonObject = { step, attempt, ...(inputs && { inputs }) };
   const found = Object.fromEntries(Object.keys(due).map((key) => [key, value[key] as Json]));
   const [first] = differences(found, due);

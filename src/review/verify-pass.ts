@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import type { JournalLine } from "../core/event.ts";
+import type { JsonObject } from "../core/json.ts";
 import type { RunRecord } from "../core/record.ts";
 import { toRecord } from "../core/record.ts";
 import type { Workflow } from "../core/workflow.ts";
@@ -92,7 +93,7 @@ export function lookAtRun(runDir: string, own: number | null): Pass {
     workflow,
     trusted,
     lastEpoch: lines.at(-1)?.epoch ?? 0,
-    inputs: story?.state.inputs ?? null,
+    inputsAt: story === null ? () => null : inputsAt(lines),
     versions: versionsOf(lines),
     artifacts: 0,
   };
@@ -213,6 +214,17 @@ function versionsOf(lines: readonly JournalLine[]): Map<number, string> {
   const versions = new Map<number, string>();
   for (const line of lines) if (line.event === "engine_started") versions.set(line.epoch, line.version);
   return versions;
+}
+
+/** The inputs as an attempt saw them whose start is the line `seq`. */
+function inputsAt(lines: readonly JournalLine[]): (seq: number) => JsonObject {
+  const [created] = lines;
+  const changes = lines.flatMap((line) => (line.event === "input_changed" ? [line] : []));
+  return (seq) => {
+    const inputs = { ...(created?.event === "run_created" && created.inputs) };
+    for (const change of changes) if (change.seq < seq) inputs[change.what] = change.new;
+    return inputs;
+  };
 }
 
 function withoutOwn(claims: Claims, own: number | null): Claims {

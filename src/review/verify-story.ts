@@ -36,8 +36,9 @@ export function checkStory(
     if (told <= MAX_FINDINGS)
       findings.damage("journal-story", RUN_FILES.journal, `${line.event}: ${what}`, { line: line.seq });
   };
+  const last = lastChanges(lines);
   for (const line of lines) {
-    const why = whyNot(state, line);
+    const why = line.event === "output_changed" ? whyNotChanged(state, line, last) : whyNot(state, line);
     if (why !== null) tell(line, why);
     try {
       fold(state, line);
@@ -133,6 +134,31 @@ function whyNotDue(state: RunState, node: StepNode): string | null {
   const unmet = node.step.needs.filter((need) => !isPassed((state.steps[need] as StepNode).state));
   const names = unmet.map((need) => state.steps[need]?.step.id).join(", ");
   return unmet.length > 0 ? `${id} needs ${names}, not passed yet` : `the sequence is not at ${id}`;
+}
+
+type Changed = JournalLine & { readonly event: "output_changed" };
+
+/** By output: the last line that changes it. */
+function lastChanges(lines: readonly JournalLine[]): ReadonlyMap<string, number> {
+  const last = new Map<string, number>();
+  for (const line of lines) if (line.event === "output_changed") last.set(nameOf(line), line.seq);
+  return last;
+}
+
+function nameOf({ step, attempt, output }: Changed): string {
+  return `${step}/${attempt} ${output}`;
+}
+
+/** The record that stands before it says already what the output came to be. */
+function whyNotChanged(state: RunState, line: Changed, last: ReadonlyMap<string, number>): string | null {
+  return find(state, line.step, ({ state: at, outputs }) => {
+    const { step, attempt, output } = line;
+    if (at.status !== "succeeded" || at.attempt !== attempt)
+      return `attempt ${attempt} of ${step} is not the one that counts`;
+    const isSame = JSON.stringify(outputs[output]) === JSON.stringify(line.new);
+    if (isSame || last.get(nameOf(line)) !== line.seq) return null;
+    return `the output ${output} of ${step} is not what the record of attempt ${attempt} says`;
+  });
 }
 
 function whyNotFrom(state: RunState, node: StepNode, { to }: Transition): string | null {

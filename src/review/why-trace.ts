@@ -15,12 +15,16 @@ export interface AttemptTrace {
   readonly startedAt: string;
   endedAt: string | null;
   adopted: boolean;
+  /** It ran in the run that this one was forked from. */
+  shared: boolean;
   /** Gates. */
   decision: { readonly decision: Decision; readonly comment: string; readonly by: string } | null;
   record: AttemptRecord | null;
   /** What came next, in a sentence; null while that is open. */
   next: string | null;
 }
+
+type Led = Pick<AttemptTrace, "because" | "waitedFor" | "dueAt">;
 
 /** A step's way through the run. */
 export interface StepTrace {
@@ -70,6 +74,8 @@ class Tracer implements Trace {
     switch (line.event) {
       case "engine_started":
         this.#engine = line;
+        if (line.how !== "fork") break;
+        for (const { attempts } of this.steps) for (const attempt of attempts) attempt.shared = true;
         break;
       case "attempt_adopted": {
         const last = this.#last(line.step);
@@ -122,17 +128,24 @@ class Tracer implements Trace {
     step.attempts.push({
       attempt: line.attempt,
       cause: line.cause,
-      ...this.#why(line, index),
+      ...this.#inFork(this.#why(line, index)),
       startedAt: line.at,
       endedAt: null,
       adopted: false,
+      shared: false,
       decision: null,
       record: null,
       next: null,
     });
   }
 
-  #why(line: Started, index: number): Pick<AttemptTrace, "because" | "waitedFor" | "dueAt"> {
+  /** What a fork shares was done long before its engine began. */
+  #inFork(why: Led): Led {
+    if (this.#engine?.how !== "fork" || why.dueAt === null || why.dueAt >= this.#engine.at) return why;
+    return { ...why, waitedFor: null, dueAt: this.#engine.at };
+  }
+
+  #why(line: Started, index: number): Led {
     const engine = this.#engine?.at ?? null;
     const from = this.#engine?.from;
     switch (line.cause) {
@@ -162,7 +175,7 @@ class Tracer implements Trace {
   }
 
   /** How the run came to a step for the first time, or anew. */
-  #reached(id: string, index: number): Pick<AttemptTrace, "because" | "waitedFor" | "dueAt"> {
+  #reached(id: string, index: number): Led {
     const { workflow } = this.state;
     const engine = this.#engine?.at ?? null;
     if (index >= workflow.mainSteps)

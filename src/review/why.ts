@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { RunReason, RunStatus } from "../core/event.ts";
+import type { ForkedFrom, RunReason, RunStatus } from "../core/event.ts";
 import { WfError } from "../core/problem.ts";
 import { isFinally, isPassed, nodeAt, type RunState, type StepNode } from "../core/state.ts";
 import { damaged } from "../store/damage.ts";
@@ -17,6 +17,8 @@ export interface Why {
   readonly status: RunStatus;
   readonly reason: RunReason | null;
   readonly interrupted: boolean;
+  /** Null: it is no fork. */
+  readonly forkedFrom: ForkedFrom | null;
   readonly liveness: Liveness;
   readonly steps: readonly StepWhy[];
   readonly resume: Omit<ResumePlan, "steps">;
@@ -66,6 +68,7 @@ export async function whyRun(path: string, now: number): Promise<Why> {
     status: record.status,
     reason: record.reason,
     interrupted,
+    forkedFrom: record.volatile.forkedFrom ?? null,
     liveness,
     steps: told.map((step, index) => ({ ...step, resume: steps[index] as StepPlan })),
     resume,

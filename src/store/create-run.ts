@@ -22,10 +22,14 @@ export interface RunBuild {
   readonly definition: Uint8Array;
   /** `run_created`, and what else is known before the directory exists. */
   readonly firstLines: readonly RunEvent[];
+  /** Lines of another run that stand right after `run_created`; their `seq` and `run` become those of this one. */
+  readonly history?: readonly JournalLine[];
   /** `run.json` as of those lines, which take up `journalBytes`. */
   snapshot(lines: readonly JournalLine[], journalBytes: number): RunRecord;
   /** Copies of files the definition refers to, by their path in the run directory. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
+  /** Puts into the folder that is being built what comes from elsewhere; what it makes is durable when it returns. */
+  fill?(folder: string): void;
   readonly durability: RunOptions["durability"];
   readonly at: Date;
   /** Of the program. */
@@ -34,7 +38,7 @@ export interface RunBuild {
 
 export interface CreatedRun {
   readonly runDir: string;
-  /** Epoch 1, this process's. */
+  /** This process's: epoch 1, or the one after those of the history. */
   readonly claim: Claim;
   readonly lines: readonly JournalLine[];
   /** Of the last line. */
@@ -60,14 +64,13 @@ export function createRun(runsDir: string, folder: string, build: RunBuild): Cre
   );
   let made = false;
   try {
-    const owner = newOwner(1, build.version);
-    const lines = build.firstLines.map((event, index) =>
-      journalLine(event, { seq: index + 1, at: build.at.toISOString(), epoch: 1, run: runId }),
-    );
+    const epoch = (build.history?.at(-1)?.epoch ?? 0) + 1;
+    const owner = newOwner(epoch, build.version);
+    const lines = linesOf(build, runId, epoch);
     const journal = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
     const files: Record<string, string | Uint8Array> = {
       // First, since it tells whether the maker of a folder that was left behind is dead.
-      [`${RUN_FILES.lock}/${LOCK_FILES.owner(1)}`]: formatRecord(owner),
+      [`${RUN_FILES.lock}/${LOCK_FILES.owner(epoch)}`]: formatRecord(owner),
       [RUN_FILES.definition]: build.definition,
       ...build.files,
       [RUN_FILES.journal]: journal,
@@ -76,6 +79,7 @@ export function createRun(runsDir: string, folder: string, build: RunBuild): Cre
     fs.mkdirSync(creating);
     made = true;
     writeTree(creating, files, [RUN_FILES.control, RUN_FILES.steps], sync);
+    build.fill?.(creating);
     giveName(creating, runDir);
     if (sync) syncDir(dirname(runDir));
     return { runDir, claim: new Claim(runDir, owner), lines, seq: lines.length, length: journal.length };
@@ -83,6 +87,19 @@ export function createRun(runsDir: string, folder: string, build: RunBuild): Cre
     if (made) discard(creating);
     throw ioError(error, `create the run ${runDir}`);
   }
+}
+
+function linesOf({ firstLines, history = [], at }: RunBuild, run: string, epoch: number): JournalLine[] {
+  const [created, ...rest] = firstLines;
+  const line = (event: RunEvent, epoch: number) =>
+    journalLine(event, { seq: 0, at: at.toISOString(), epoch, run });
+  const lines = [
+    // An epoch never falls: before those of the history there is but the first.
+    ...(created ? [line(created, history.length > 0 ? 1 : epoch)] : []),
+    ...history.map((each) => ({ ...each, run })),
+    ...rest.map((event) => line(event, epoch)),
+  ];
+  return lines.map((each, index) => ({ ...each, seq: index + 1 }));
 }
 
 /** Files by their path below `root`, which exists, and folders; durable if asked for. */

@@ -41,6 +41,7 @@ const EVENTS: Readonly<Record<RunEvent["event"], Readonly<Record<string, Shape>>
     redo: "list",
   },
   input_changed: { what: "string", old: "any", new: "any" },
+  output_changed: { ...ATTEMPT, output: "string", old: "object", new: "object" },
   limit_clamped: { step: "string", limit: "string", from: "any", to: "any" },
   security: { ...ATTEMPT, what: "string" },
   run_ended: { status: "string", outputs: "object" },

@@ -46,7 +46,7 @@ export function latestEpoch(runDir: string): number {
       if (epoch > latest) latest = epoch;
     }
   } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw ioError(error, `read ${folder}`);
+    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw ioError(error, `read ${folder}`);
   }
   return latest;
 }

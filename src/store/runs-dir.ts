@@ -4,7 +4,7 @@ import { isAlive } from "../system/identity.ts";
 import { readIfPresent, syncDir } from "./atomic-file.ts";
 import { errnoOf, ioError } from "./io-error.ts";
 import { CREATING_PREFIX } from "./layout.ts";
-import { ownerPath, parseOwner } from "./owner.ts";
+import { latestEpoch, type Owner, ownerPath, parseOwner } from "./owner.ts";
 
 /**
  * Makes the folder that holds runs. The default one, `.wf/runs`, is kept out of git by a file in it; one that was
@@ -36,6 +36,11 @@ function keepOutOfGit(path: string): void {
   }
 }
 
+/** The claim of the process that builds it: its own is the last, after those of a run whose history it takes over. */
+function makerOf(path: string): Owner | undefined {
+  return parseOwner(readIfPresent(ownerPath(path, latestEpoch(path)))?.toString("utf8") ?? "");
+}
+
 /** Its maker died before it could say who it was; none takes that long. */
 function isOld(path: string): boolean {
   const stat = fs.statSync(path, { throwIfNoEntry: false });
@@ -54,7 +59,7 @@ export function removeDeadCreating(runsDir: string): string[] {
     for (const name of fs.readdirSync(runsDir)) {
       if (!name.startsWith(CREATING_PREFIX)) continue;
       const path = join(runsDir, name);
-      const owner = parseOwner(readIfPresent(ownerPath(path, 1))?.toString("utf8") ?? "");
+      const owner = makerOf(path);
       const isDead = owner === undefined ? isOld(path) : isAlive(owner) === "dead";
       if (!isDead) continue;
       fs.rmSync(path, { recursive: true, force: true });

@@ -95,7 +95,8 @@ function keepTimes(from: string, to: string): void {
   fs.utimesSync(to, atime, mtime);
 }
 
-function syncFile(path: string): void {
+/** Makes the content of a file durable. */
+export function syncFile(path: string): void {
   let fd: number;
   try {
     fd = fs.openSync(path, "r");

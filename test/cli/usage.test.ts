@@ -39,7 +39,7 @@ for (const { name, load } of ENTRIES) {
 const MISTAKES: readonly (readonly [args: string[], stderr: string])[] = [
   [
     ["statsu", "x"],
-    'wf: there is no command "statsu"   [USAGE]\n    did you mean "status"? commands: run, resume, next, approve, reject, cancel, status, progress, ls, logs, show, why, diff, canon, fixture, replay, git-setup, verify, init, validate and 3 more\n',
+    'wf: there is no command "statsu"   [USAGE]\n    did you mean "status"? commands: run, resume, next, approve, reject, cancel, status, progress, ls, logs, show, why, fork, diff, canon, fixture, replay, git-setup, verify, init and 4 more\n',
   ],
   [
     ["stat"],
@@ -79,6 +79,10 @@ const MISTAKES: readonly (readonly [args: string[], stderr: string])[] = [
   [
     ["run", "a.yaml", "--input", "name"],
     'wf: --input "name" is not of the form name=value   [USAGE]\n    for a value from a file: name=@file; from standard input: name=@-\n',
+  ],
+  [
+    ["fork", "latest"],
+    'wf: "latest" is not of the form RUN@STEP   [USAGE]\n    such as latest@publish, or latest@review/2: before the second attempt of review\n',
   ],
   [
     ["init", "--template", "circle"],

@@ -92,6 +92,7 @@ const run: RunRecord = {
     usage: { tokens: 12345, costUsd: 0.42, unknown: 1, unknownCost: 0 },
     waitingUntil: at,
     git: { commit: "c", dirty: true },
+    forkedFrom: { run: "r-0", step: "a" },
   },
 };
 
@@ -110,7 +111,12 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
     inputs: {},
     limits: { max_total_iterations: 1, run_timeout_ms: 1, max_parallel: 1, max_tokens: 1, max_cost_usd: 0.5 },
     options: run.options,
-    volatile: { project: "/p", projectFromRun: "../../..", git: { commit: "c", dirty: false } },
+    volatile: {
+      project: "/p",
+      projectFromRun: "../../..",
+      git: { commit: "c", dirty: false },
+      forkedFrom: { run: "r-0", step: "a", attempt: 2, earlier: [{ run: "r", step: "b" }] },
+    },
   },
   engine_started: {
     event: "engine_started",
@@ -186,6 +192,15 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
     redo: ["a"],
   },
   input_changed: { event: "input_changed", what: "a", old: 1, new: null, redo: ["a"] },
+  output_changed: {
+    event: "output_changed",
+    step: "a",
+    attempt: 1,
+    output: "k",
+    old: { file: "steps/a/attempt-1/outputs/k" },
+    new: { file: "steps/a/attempt-1/outputs/k", bytes: 1, sha256 },
+    volatile: { bytes: 2, sha256 },
+  },
   limit_clamped: { event: "limit_clamped", step: "a", limit: "timeout", from: 2, to: 1 },
   security: { event: "security", step: "a", item: 0, attempt: 1, what: "so" },
   run_ended: { event: "run_ended", status: "failed", reason, outputs: {} },

@@ -58,6 +58,8 @@ export function attemptText(details: AttemptDetails): string {
   if (usage !== null) lines.push(field("used", attemptUsageText(usage)));
   if (view.record?.exitCode !== undefined) lines.push(field("exit", String(view.record.exitCode)));
   if (view.record?.signal !== undefined) lines.push(field("signal", `${view.record.signal}, sent by wf`));
+  if (view.sharedWith !== null)
+    lines.push(field("shared", `it ran in ${view.sharedWith}, which this run was forked from`));
   if (view.adopted) lines.push(field("adopted", "it outlived its engine, and a later one took its result"));
   lines.push(field("then", view.next === null ? "not decided yet" : oneLine(view.next)));
   lines.push(field("folder", displayPath(join(runDir, folder))));
@@ -148,6 +150,7 @@ export function attemptJson(runId: string, details: AttemptDetails): object {
     startedAt: view.startedAt,
     endedAt: view.endedAt,
     adopted: view.adopted,
+    sharedWith: view.sharedWith,
     record: view.record,
     next: view.next,
     script: details.script,

@@ -1,6 +1,7 @@
-import type { AttemptRecord, JournalLine, StopReason, TransitionCode } from "../../core/event.ts";
+import type { AttemptRecord, ForkedFrom, JournalLine, StopReason, TransitionCode } from "../../core/event.ts";
 import { type AttemptName, placeName } from "../../core/ids.ts";
 import { PAST } from "./gate.ts";
+import { shortValue } from "./inputs.ts";
 import { colors, paintStatus } from "./style.ts";
 import { between, localTime, oneLine, timeOfDay } from "./text.ts";
 
@@ -42,8 +43,11 @@ interface Told {
 
 function tellOf(line: JournalLine, asks: string | undefined): Told | null {
   switch (line.event) {
-    case "run_created":
-      return { text: `run created from ${line.workflow.source}` };
+    case "run_created": {
+      const { forkedFrom } = line.volatile;
+      const ancestry = forkedFrom === undefined ? "" : `, forked from ${ancestryText(forkedFrom)}`;
+      return { text: `run created from ${line.workflow.source}${ancestry}` };
+    }
     case "engine_started":
       return { text: ENGINE[line.how] + (line.from === undefined ? "" : ` from ${line.from}`) };
     case "attempt_started": {
@@ -99,8 +103,18 @@ function tellOf(line: JournalLine, asks: string | undefined): Told | null {
     case "request_refused":
       return { text: `${line.file} refused: ${oneLine(line.because)}` };
     case "definition_changed":
-    case "input_changed":
       return { text: `${oneLine(line.what)} changed` };
+    case "input_changed":
+      return {
+        text: `input ${oneLine(line.what)} changed from ${shortValue(line.old)} to ${shortValue(line.new)}`,
+      };
+    case "output_changed": {
+      const to = "value" in line.new ? ` by ${shortValue(line.new.value)}` : "";
+      return {
+        where: `${line.step}/${line.attempt}`,
+        text: `output ${oneLine(line.output)} was replaced${to}`,
+      };
+    }
     case "limit_clamped":
       return {
         where: line.step,
@@ -127,6 +141,14 @@ export function outcome(record: AttemptRecord, took: string | undefined): string
   return `${paintStatus(record.status, word)}${time}${error}`;
 }
 
+/** `r before publish, which came from q before build`. */
+export function ancestryText({ run, step, attempt, earlier = [] }: ForkedFrom): string {
+  const at = attempt === undefined ? step : `attempt ${attempt} of ${step}`;
+  return [`${run} before ${at}`, ...earlier.map((each) => `${each.run} before ${each.step}`)].join(
+    ", which came from ",
+  );
+}
+
 function until(time: string | undefined): string {
   return time === undefined ? "" : `, until ${localTime(time)}`;
 }
@@ -142,7 +164,12 @@ const STOP: Readonly<Record<StopReason, string>> = {
   RUN_ENDED: "the run ends",
 };
 
-const ENGINE = { start: "run started", resume: "run resumed", next: "one attempt asked for" } as const;
+const ENGINE = {
+  start: "run started",
+  resume: "run resumed",
+  next: "one attempt asked for",
+  fork: "fork started",
+} as const;
 
 const STATUS: Readonly<Record<AttemptRecord["status"], string>> = {
   succeeded: "succeeded",

@@ -73,6 +73,7 @@ export function legacyStatusJson(view: LegacyView, withInputs: boolean): object 
     decisions: [],
     usage: null,
     waitingUntil: null,
+    forkedFrom: null,
     inputShape: inputShape(record.inputs ?? {}),
     inputs: withInputs ? openInputs(record.inputs ?? {}) : null,
     outputs: {},

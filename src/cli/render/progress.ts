@@ -78,5 +78,8 @@ export const PLAIN: Teller = {
 export const SILENT: Teller = {};
 
 export function isToldByCreated(line: JournalLine): boolean {
-  return line.event === "run_created" || (line.event === "engine_started" && line.how === "start");
+  return (
+    line.event === "run_created" ||
+    (line.event === "engine_started" && (line.how === "start" || line.how === "fork"))
+  );
 }

@@ -4,6 +4,7 @@ import { displayPath } from "../find-run.ts";
 import type { OpenGate } from "../gates.ts";
 import { needsResume, resumeCommand } from "./commands.ts";
 import { decisionLines } from "./decisions.ts";
+import { ancestryText } from "./event.ts";
 import { gateLines, openGateJson } from "./gate.ts";
 import { inputLines, inputShape, openInputs } from "./inputs.ts";
 import { livenessJson, livenessText } from "./liveness.ts";
@@ -24,10 +25,11 @@ export interface StatusOptions {
 export function statusText(view: CurrentView, options: StatusOptions): string {
   const { record, interrupted } = view;
   const { source } = record.workflow;
-  const { usage, waitingUntil } = record.volatile;
+  const { usage, waitingUntil, forkedFrom } = record.volatile;
   const lines = [
     field("run", record.runId),
     field("workflow", `${record.workflow.id}   ${colors().dim(source)}`),
+    ...(forkedFrom === undefined ? [] : [field("fork of", ancestryText(forkedFrom))]),
     field("status", headline(view)),
     ...(waitingUntil === undefined ? [] : [field("until", localTime(waitingUntil))]),
     field("started", started(view)),
@@ -102,7 +104,7 @@ function whatToDo(view: CurrentView, { name, gates }: StatusOptions): string[] {
 /** Described by `schemas/cli/status.schema.json`. */
 export function statusJson(view: CurrentView, options: StatusOptions): object {
   const { record } = view;
-  const { createdAt, startedAt, updatedAt, endedAt, usage, waitingUntil } = record.volatile;
+  const { createdAt, startedAt, updatedAt, endedAt, usage, waitingUntil, forkedFrom } = record.volatile;
   const { allowed, atEnd } = options.facts;
   return {
     runId: record.runId,
@@ -129,6 +131,7 @@ export function statusJson(view: CurrentView, options: StatusOptions): object {
     decisions: options.decisions,
     usage: usage ?? null,
     waitingUntil: waitingUntil ?? null,
+    forkedFrom: forkedFrom ?? null,
     inputShape: inputShape(record.inputs),
     inputs: options.withInputs ? openInputs(record.inputs) : null,
     outputs: record.outputs,

@@ -130,6 +130,7 @@ export function outcomeJson(
     gates: gates.map((gate) => openGateJson(gate, runDir, name)),
     usage: record.volatile.usage ?? null,
     waitingUntil: record.volatile.waitingUntil ?? null,
+    forkedFrom: record.volatile.forkedFrom ?? null,
     startedAt,
     updatedAt,
     endedAt,

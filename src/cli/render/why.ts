@@ -3,7 +3,7 @@ import type { StepWhy, Why } from "../../review/why.ts";
 import type { StepPlan } from "../../review/why-resume.ts";
 import type { AttemptTrace } from "../../review/why-trace.ts";
 import { ATTEMPT_FILES, attemptDir } from "../../store/layout.ts";
-import { outcome } from "./event.ts";
+import { ancestryText, outcome } from "./event.ts";
 import { livenessJson, livenessText } from "./liveness.ts";
 import { lastLines } from "./log.ts";
 import { field } from "./status.ts";
@@ -34,7 +34,8 @@ export function whyText(why: Why, name: string): string {
     if (column === 1) return paintStatus(why.steps[row - 1]?.status ?? "", cell);
     return column === 2 ? paintPlan(why.steps[row - 1]?.resume.does, cell) : cell;
   });
-  return [headline(why), resumeLine(why, name), "", ...lines].join("\n");
+  const fork = why.forkedFrom === null ? [] : [`it was forked from ${ancestryText(why.forkedFrom)}`];
+  return [headline(why), ...fork, resumeLine(why, name), "", ...lines].join("\n");
 }
 
 function headline({ runId, status, reason, interrupted, liveness }: Why): string {
@@ -64,11 +65,11 @@ function resumeLine({ resume }: Why, name: string): string {
 }
 
 /** Why, how it went, and what a resume would do with it unless that goes without saying. */
-function sentence(step: StepWhy, { liveness }: Why): string {
+function sentence(step: StepWhy, { liveness, forkedFrom }: Why): string {
   const { attempts, status, because, resume } = step;
   const last = attempts.at(-1);
   const error = last?.record?.error;
-  const parts = [because];
+  const parts = [last?.shared ? `${because}; shared with ${forkedFrom?.run}` : because];
   if (error !== undefined && (status === "failed" || status === "retrying"))
     parts.push(
       `failed on attempt ${attempts.length}${resume.does === "reuse" ? ", as it may" : ""}: ${error.message} [${error.code}]`,
@@ -133,6 +134,7 @@ function attemptLines(why: Why, step: string, attempt: AttemptTrace): string[] {
     `${colors().bold(`attempt ${attempt.attempt}`)}, ${CAUSE[cause]}: ${oneLine(because)}`,
     `  ${whenText(attempt)}`,
   ];
+  if (attempt.shared) lines.push(`  it ran in ${why.forkedFrom?.run}, which this run was forked from`);
   if (attempt.adopted) lines.push("  it outlived its engine, and a later one took it over");
   if (attempt.decision !== null) {
     const { decision, comment, by } = attempt.decision;
@@ -201,7 +203,7 @@ function paintPlan(does: StepPlan["does"] | undefined, text: string): string {
 
 /** Described by `schemas/cli/why.schema.json`. `only`: the step that was asked for, with its attempts. */
 export function whyJson(why: Why, only: StepWhy | undefined): object {
-  const { runId, runDir, workflow, status, reason, interrupted, liveness, resume } = why;
+  const { runId, runDir, workflow, status, reason, interrupted, forkedFrom, liveness, resume } = why;
   return {
     runId,
     runDir,
@@ -209,6 +211,7 @@ export function whyJson(why: Why, only: StepWhy | undefined): object {
     status,
     reason,
     interrupted,
+    forkedFrom,
     liveness: livenessJson(liveness),
     resume,
     steps: (only === undefined ? why.steps : [only]).map((step) => stepJson(why, step, only !== undefined)),
