@@ -70,13 +70,19 @@ test("so is a file of any shape", () => {
     collectionStyle: fc.constantFrom("any", "block") as fc.Arbitrary<"any">,
     blockQuote: fc.boolean(),
   });
+  let found = 0;
   fc.assert(
     fc.property(tree, style, fc.integer({ min: 1, max: 4 }), (value, options, items) => {
       const text = `# a comment\n${stringify(value, { ...options, aliasDuplicateObjects: false })}`;
-      assert.deepEqual(inPieces(text, items), whole(text));
+      const read = inPieces(text, items);
+      // Some shapes, such as a comment where the parser keeps its mind open, are left to be read as a whole.
+      if (read === null) return;
+      found += 1;
+      assert.deepEqual(read, whole(text));
     }),
     { numRuns: 200 },
   );
+  assert.ok(found > 150, `${found} of 200`);
 });
 
 test("a file that is not good is not read in pieces, so that what is wrong with it is said as ever", () => {
