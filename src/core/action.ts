@@ -16,6 +16,8 @@ export interface Situation {
   readonly stay?: boolean;
   /** Since when a running step has printed nothing; milliseconds since 1970. */
   quietSince?(index: number): number;
+  /** Whether a step's next attempt needs no place: what it would do has been done already. */
+  needsNoPlace?(node: StepNode): boolean;
   /** The truth of a step's `when`. */
   when(node: StepNode): { readonly is: boolean } | { readonly error: string };
 }

@@ -1,5 +1,6 @@
 import type { Action, Situation } from "./action.ts";
 import { spentBudget } from "./budget.ts";
+import { MAX_REUSE_LOOKAHEAD } from "./limits.ts";
 import { byPlace, isPassed, keepsGoing, nodeAt, type RunState, type StepNode } from "./state.ts";
 import type { Step } from "./workflow.ts";
 
@@ -11,13 +12,22 @@ export function startable(state: RunState, situation: Situation): Action[] {
   let attempts = attemptsLeft;
   let iterations = state.limits.max_total_iterations - state.iterations;
   const pools = new Pools(state);
+  const placeless = new Placeless(situation);
+  let isFull = false;
   const actions: Action[] = [];
   for (const node of inFileOrder(state, now)) {
     if (until && (!until.within.has(node.step.index) || isUntilReached(state, until.step))) continue;
-    if (slots <= 0 && state.running.size > 0) break;
-    if (!pools.haveRoom(node.step)) continue;
-    const started = startOf(node, { ...situation, slots: Math.min(slots, attempts) });
-    if (started === null) break;
+    isFull ||= slots <= 0 && state.running.size > 0;
+    if (isFull && placeless.isOver) break;
+    const hasRoom = pools.haveRoom(node.step);
+    const needsNone = (isFull || slots <= 0 || !hasRoom) && placeless.has(node);
+    if (!needsNone && (isFull || !hasRoom)) continue;
+    const places = needsNone ? 1 : slots;
+    const started = startOf(node, { ...situation, slots: Math.min(places, attempts) });
+    if (started === null) {
+      isFull = true;
+      continue;
+    }
     for (const action of started) {
       const counts = action.do === "foreach" || (action.do === "start" && !node.item);
       if (counts && iterations <= 0) return actions;
@@ -25,6 +35,10 @@ export function startable(state: RunState, situation: Situation): Action[] {
       if (action.do === "start") {
         if (attempts <= 0) return actions;
         attempts -= 1;
+        if (needsNone) {
+          actions.push(action);
+          continue;
+        }
         pools.take(node.step);
         // An open gate holds no place.
         if (node.step.type !== "approval") slots -= 1;
@@ -86,6 +100,27 @@ export function readyRetry(state: RunState, now: number): boolean {
 export function needsIteration(state: RunState, now: number): boolean {
   for (const node of inFileOrder(state, now)) if (!node.item) return true;
   return false;
+}
+
+/** Steps that can be started though there is no place; of many that are due only the first are asked. */
+class Placeless {
+  readonly #situation: Situation;
+  #left: number;
+
+  constructor(situation: Situation) {
+    this.#situation = situation;
+    this.#left = situation.needsNoPlace ? MAX_REUSE_LOOKAHEAD : 0;
+  }
+
+  get isOver(): boolean {
+    return this.#left <= 0;
+  }
+
+  has(node: StepNode): boolean {
+    if (this.isOver) return false;
+    this.#left -= 1;
+    return this.#situation.needsNoPlace?.(node) ?? false;
+  }
 }
 
 /** The places in the workflow's pools, as far as they are free. */

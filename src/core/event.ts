@@ -1,3 +1,4 @@
+import type { ReusedFrom, ReuseSource } from "./input-parts.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 /** Why an attempt was made. */
@@ -139,6 +140,8 @@ export type RunEvent =
         readonly projectFromRun?: string;
         readonly git?: { readonly commit: string; readonly dirty: boolean };
         readonly forkedFrom?: ForkedFrom;
+        /** Finished attempts of this run may be taken over. */
+        readonly reuse?: ReuseSource;
       };
     }
   | {
@@ -157,6 +160,8 @@ export type RunEvent =
         readonly runDir?: string;
         readonly home?: string;
         readonly tmp?: string;
+        /** From now on those of this run, and not of the one that was named before. */
+        readonly reuse?: ReuseSource;
       };
     }
   | {
@@ -166,7 +171,7 @@ export type RunEvent =
       readonly attempt: number;
       readonly cause: AttemptCause;
       /** Absent if the attempt failed before a process was needed (a bad `when`, a missing value). */
-      readonly volatile?: { readonly process: StartedProcess };
+      readonly volatile?: { readonly process: StartedProcess } | { readonly reusedFrom: ReusedFrom };
     }
   | {
       readonly event: "attempt_adopted";
@@ -218,6 +223,8 @@ export type RunEvent =
         readonly usage?: Usage;
         /** The client said when its limit ends: not before this is a further attempt of use. */
         readonly retryAt?: string;
+        /** No command ran: this attempt was taken over. */
+        readonly reusedFrom?: ReusedFrom;
       };
     }
   | {

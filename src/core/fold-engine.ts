@@ -22,6 +22,7 @@ export function startEngine(
   state.reason = null;
   state.outputs = {};
   state.project = line.volatile.project;
+  state.reuse = line.volatile.reuse ?? state.reuse;
   const { host, machineId, pidNamespace } = line.volatile;
   state.engine = { host, machineId, pidNamespace };
   const { steps, ...limits } = line.limits ?? {};
@@ -77,9 +78,11 @@ function redoFrom(state: RunState, from: string): void {
     state.due.clear();
     state.due.add(first);
     state.cursor = first;
+    nodeAt(state, first).afresh = true;
     return;
   }
   for (const index of descendants(state, first)) enter(state, nodeAt(state, index), "redo");
+  nodeAt(state, first).afresh = true;
   for (const node of state.steps) {
     node.unmet = node.step.needs.filter((need) => !isPassed(nodeAt(state, need).state)).length;
   }

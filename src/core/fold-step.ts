@@ -22,13 +22,16 @@ export function startAttempt(
   const node = nodeOf(state, line.step, line.item);
   const { attempt, cause } = line;
   node.attempts = Math.max(node.attempts, attempt);
+  node.reused = false;
   countIteration(state, node, 1);
   if (node.step.type === "approval") {
     setState(state, node, { status: "waiting", attempt, cause, startedAt: at });
     return;
   }
   const { host, machineId, pidNamespace } = state.engine;
-  const process = line.volatile ? { host, machineId, pidNamespace, ...line.volatile.process } : null;
+  const { volatile } = line;
+  const process =
+    volatile && "process" in volatile ? { host, machineId, pidNamespace, ...volatile.process } : null;
   setState(state, node, { status: "running", attempt, cause, startedAt: at, process });
 }
 
@@ -184,6 +187,7 @@ export function enter(state: RunState, node: StepNode, cause: "resume" | "redo" 
     return;
   }
   forgetItems(state, node);
+  if (cause !== "resume") node.afresh = false;
   node.failures = 0;
   node.outputs = {};
   node.decision = null;

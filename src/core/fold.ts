@@ -48,6 +48,7 @@ export function fold(state: RunState, line: JournalLine): void {
       state.projectFromRun = line.volatile.projectFromRun ?? null;
       state.git = line.volatile.git ?? null;
       state.forkedFrom = line.volatile.forkedFrom ?? null;
+      state.reuse = line.volatile.reuse ?? null;
       break;
     case "engine_started":
       startEngine(state, line, at);
@@ -72,6 +73,7 @@ export function fold(state: RunState, line: JournalLine): void {
         line.record,
         line.volatile.retryAt === undefined ? null : Date.parse(line.volatile.retryAt),
       );
+      nodeOf(state, line.record.step, line.record.item).reused = line.volatile.reusedFrom !== undefined;
       break;
     case "retry_scheduled": {
       const node = nodeOf(state, line.step, line.item);

@@ -30,3 +30,13 @@ export const MAX_AGENT_STDERR_BYTES = 64 * 1024;
 export const MAX_PROMPT_FILE_BYTES = 4 * 1024 * 1024;
 /** How many runs may be nested in one another: a workflow that runs itself without end comes to one here. */
 export const MAX_NESTING = 16;
+/** Input files of an attempt that are hashed in one turn of the loop; more are hashed beside it, bytes. */
+export const HASHED_IN_TURN_BYTES = 64 * 1024 * 1024;
+/** A value larger than this stands in `inputs.json` by its digest, bytes. */
+export const MAX_SHOWN_VALUE_BYTES = 1024;
+/** Attempts that are taken over in one turn of the loop, at most. */
+export const MAX_REUSED_PER_TURN = 500;
+/** How many due steps are looked at for one that can be taken over, while no place is free. */
+export const MAX_REUSE_LOOKAHEAD = 1000;
+/** How many runs are gone back through, from the one that is named to the one that it was to reuse itself, and so on. */
+export const MAX_REUSED_RUNS = 16;

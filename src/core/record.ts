@@ -1,5 +1,6 @@
 import type { Decision, ForkedFrom, OutputValue, RunOptions, RunReason, RunStatus } from "./event.ts";
 import { itemsOf } from "./fold-fan.ts";
+import type { ReuseSource } from "./input-parts.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { describeNext, pointerOf } from "./pointer.ts";
 import { isPassed, type RunState, type StepNode, type UsageTotal } from "./state.ts";
@@ -74,6 +75,10 @@ export interface RunRecord {
     readonly waitingUntil?: string;
     readonly git?: { readonly commit: string; readonly dirty: boolean };
     readonly forkedFrom?: ForkedFrom;
+    /** Where finished attempts may be taken from. */
+    readonly reuse?: ReuseSource;
+    /** Steps that have succeeded by what was taken over; of a `foreach` how many of its items. */
+    readonly reused?: Readonly<Record<string, number>>;
   };
 }
 
@@ -105,8 +110,23 @@ export function toRecord(state: RunState, journalBytes: number): RunRecord {
       ...(state.waitingUntil !== null && { waitingUntil: state.waitingUntil }),
       ...(state.git && { git: state.git }),
       ...(state.forkedFrom && { forkedFrom: state.forkedFrom }),
+      ...(state.reuse && { reuse: state.reuse }),
+      ...reusedSteps(state),
     },
   };
+}
+
+function reusedSteps({ steps }: RunState): Pick<RunRecord["volatile"], "reused"> {
+  const reused: Record<string, number> = {};
+  for (const node of steps) {
+    const count = (node.fan ? itemsOf(node.fan) : [node]).filter(isReused).length;
+    if (count > 0) reused[node.step.id] = count;
+  }
+  return Object.keys(reused).length > 0 ? { reused } : {};
+}
+
+function isReused({ reused, state: { status } }: StepNode): boolean {
+  return reused && status === "succeeded";
 }
 
 function hasUsage({ tokens, costUsd, unknown, unknownCost }: UsageTotal): boolean {

@@ -12,6 +12,7 @@ import type {
   StopReason,
 } from "./event.ts";
 import { IndexSet } from "./index-set.ts";
+import type { ReuseSource } from "./input-parts.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Step, Workflow } from "./workflow.ts";
 
@@ -108,6 +109,10 @@ export interface StepNode {
   /** Sequences: the gate whose rejection led here. */
   sentBackBy: number | null;
   usage: UsageTotal;
+  /** It succeeded by what was taken over; of a step with `foreach` its items say so. */
+  reused: boolean;
+  /** `--from` named it: until it has been entered otherwise, it is done by itself, and nothing is taken over. */
+  afresh: boolean;
   /** Graphs: needs that are not met yet. */
   unmet: number;
 }
@@ -232,6 +237,8 @@ export interface RunState {
   engine: Pick<ProcessIdentity, "host" | "machineId" | "pidNamespace">;
   git: { readonly commit: string; readonly dirty: boolean } | null;
   forkedFrom: ForkedFrom | null;
+  /** Where finished attempts may be taken from. */
+  reuse: ReuseSource | null;
   createdAt: string | null;
   startedAt: string | null;
   updatedAt: string | null;
@@ -307,6 +314,7 @@ export function initialState(workflow: Workflow, definitionIn = NEVER_CHANGED): 
     engine: { host: "", machineId: "", pidNamespace: "" },
     git: null,
     forkedFrom: null,
+    reuse: null,
     createdAt: null,
     startedAt: null,
     updatedAt: null,
@@ -332,6 +340,8 @@ export function newNode(step: Step, index: number): StepNode {
     decision: null,
     sentBackBy: null,
     usage: NO_USAGE,
+    reused: false,
+    afresh: false,
     unmet: 0,
   };
 }

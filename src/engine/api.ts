@@ -52,7 +52,14 @@ export interface StartRequest extends DriveOptions {
   readonly runId?: string;
   readonly durability?: RunOptions["durability"];
   readonly keepGoing?: boolean;
+  readonly reuse?: ReuseRequest;
 }
+
+/**
+ * The directory of a run whose finished attempts are taken over where nothing that they depend on has changed; or a
+ * function that lists such directories for a workflow, the best first: the first that can be used is.
+ */
+export type ReuseRequest = string | ((workflowId: string) => readonly string[]);
 
 export interface ResumeRequest extends DriveOptions {
   readonly runDir: string;
@@ -65,6 +72,7 @@ export interface ResumeRequest extends DriveOptions {
   readonly workflow?: string;
   /** Inputs that get another value. */
   readonly inputs?: readonly GivenInput[];
+  readonly reuse?: ReuseRequest;
 }
 
 /** An output that gets another content: `[STEP.]OUTPUT=FILE`. */

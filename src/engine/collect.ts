@@ -1,5 +1,6 @@
 import { parseDecision } from "../core/decision.ts";
 import type { Decision, Failure } from "../core/event.ts";
+import type { ReusedFrom } from "../core/input-parts.ts";
 import { nodeAt } from "../core/state.ts";
 import type { Step } from "../core/workflow.ts";
 import { scrub } from "../secrets/scrub.ts";
@@ -7,12 +8,15 @@ import { finishAgent } from "../steps/agent.ts";
 import { type Collected, collectOutputs, collectUndeclared, declaresOutputs } from "../steps/outputs.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import type { LiveAttempt } from "./attempts.ts";
+import { checkInputsAfter } from "./inputs-after.ts";
 import type { Ending } from "./judge.ts";
 import type { Session } from "./session.ts";
 
 /** What an attempt left, and the decision if its step is a gate. */
 export interface Harvest extends Collected {
   readonly decision?: Decision;
+  /** No command ran: this attempt was taken over. */
+  readonly reusedFrom?: ReusedFrom;
 }
 
 export const NOTHING: Harvest = { outputs: {}, security: [] };
@@ -22,8 +26,16 @@ export const NOTHING: Harvest = { outputs: {}, security: [] };
  * are taken out of it first, however it ended.
  */
 export function collect(session: Session, live: LiveAttempt, ending: Ending): Harvest | Promise<Harvest> {
-  if (session.places.secrets.none || ending.status === "not_run") return harvest(session, live, ending);
-  return scrubbed(session, live, ending);
+  const isPlain = session.places.secrets.none || ending.status === "not_run";
+  const left = isPlain ? harvest(session, live, ending) : scrubbed(session, live, ending);
+  if (ending.status !== "succeeded") return left;
+  if (left instanceof Promise) return left.then((found) => afterInputs(session, live, found));
+  return afterInputs(session, live, left);
+}
+
+function afterInputs(session: Session, live: LiveAttempt, harvest: Harvest): Harvest | Promise<Harvest> {
+  const checked = checkInputsAfter(session, live);
+  return checked instanceof Promise ? checked.then(() => harvest) : harvest;
 }
 
 async function scrubbed(session: Session, live: LiveAttempt, ending: Ending): Promise<Harvest> {

@@ -20,6 +20,7 @@ import type { NestedEnd } from "./nested.ts";
 import { NestedRuns } from "./nested-runs.ts";
 import { Performer } from "./perform.ts";
 import { recordEnd } from "./record-end.ts";
+import { Reuse } from "./reuse.ts";
 import type { Session } from "./session.ts";
 import { settleOpenAttempts } from "./settle.ts";
 import { listenToSignals } from "./signals.ts";
@@ -63,6 +64,7 @@ class Loop {
   readonly #executor: Executor;
   readonly #performer: Performer;
   readonly #nested: NestedRuns;
+  readonly #reuse: Reuse;
   readonly #group: DriveGroup;
   readonly #maxParallel: number;
   readonly #until: Situation["until"];
@@ -97,18 +99,21 @@ class Loop {
       onEnd: (live, end) => this.#inbox.post({ about: "nested", live, end }),
       onError: (error) => this.#fail(error),
     });
+    this.#reuse = new Reuse(session, () => this.#inbox.poke());
     this.#performer = new Performer({
       session,
       executor: this.#executor,
       ...outer,
       nested: this.#nested,
+      reuse: this.#reuse,
       onEnd: (live, end) => this.#inbox.post({ about: "ended", live, end }),
     });
   }
 
   async run(): Promise<Driven> {
     const session = this.#session;
-    this.#readyPlaces();
+    // Where all may have been done already, perhaps no process is needed.
+    if (session.state.reuse === null) this.#readyPlaces();
     const lookAtRequests = () => this.#inbox.post({ about: "control" });
     const leave = this.#group.join({
       poke: () => this.#inbox.poke(),
@@ -197,6 +202,7 @@ class Loop {
   /** Until a pass records nothing: what is left then has to come from outside, or with time. */
   #decideAndPerform(): void {
     const { state } = this.#session;
+    this.#reuse.nextTurn();
     for (let before = -1; before !== state.seq; ) {
       before = state.seq;
       for (const action of decide(state, this.#situation())) this.#performer.perform(action);
@@ -214,6 +220,7 @@ class Loop {
       ...(this.#until && { until: this.#until }),
       ...(this.#options.wait && { stay: true }),
       quietSince: (index) => this.#performer.quietSince(index),
+      ...(this.#reuse.isOfUse && { needsNoPlace: (node) => this.#reuse.canTake(node) }),
       when: (node) => this.#when(node),
     };
   }

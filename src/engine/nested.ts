@@ -18,10 +18,12 @@ import type { Outcome, ResumeRequest } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease } from "./conclude.ts";
 import type { DriveGroup, InnerOptions } from "./drive-group.ts";
+import { EarlierRun } from "./earlier-run.ts";
 import { definitionsIn, sha256 } from "./load.ts";
 import { nestedDir } from "./nested-dir.ts";
 import { nestedFiles } from "./nested-files.ts";
 import { attendRequests, repairSnapshot, resume } from "./resume.ts";
+import { ReuseSources } from "./reuse-sources.ts";
 import type { Session } from "./session.ts";
 import { createSession } from "./start.ts";
 
@@ -115,6 +117,7 @@ async function begin(attempt: NestedAttempt): Promise<Outcome> {
       options: state.options,
       git: state.git,
       places: { secrets, project: places.project, depth: places.depth + 1 },
+      earlier: earlierNested(outer, name, workflow.id),
     },
     new Clock(),
     outer.observerWithin(name, nestedDir(places.runDir, name)),
@@ -122,6 +125,17 @@ async function begin(attempt: NestedAttempt): Promise<Outcome> {
   const options = optionsOf(attempt);
   const outcome = await driveAndRelease(session, options);
   return outcome.moreRequests ? attendRequests(outcome, options) : outcome;
+}
+
+/** The run of the same step or item in the run that the outer one reuses. */
+function earlierNested(outer: Session, name: AttemptName, workflowId: string): EarlierRun | null {
+  const dir = new ReuseSources(outer).nested(name);
+  try {
+    return dir === null ? null : new EarlierRun(dir, workflowId);
+  } catch (error) {
+    if (!(error instanceof WfError)) throw error;
+    return null;
+  }
 }
 
 function goOn(attempt: NestedAttempt, runDir: string): Promise<Outcome> {

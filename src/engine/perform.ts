@@ -11,6 +11,7 @@ import { isToolCall } from "../providers/running-tool.ts";
 import { prepareAgent } from "../steps/agent.ts";
 import { prepareCommand } from "../steps/command.ts";
 import { type Environment, newCookie } from "../steps/environment.ts";
+import { declaresInputs } from "../steps/input-key.ts";
 import { type AttemptContext, PreparationError, type Prepared } from "../steps/prepare.ts";
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
@@ -23,6 +24,7 @@ import { closeGate, startGate } from "./gates.ts";
 import { makeAttempt } from "./make-attempt.ts";
 import type { NestedRuns } from "./nested-runs.ts";
 import { sizeOf } from "./record-end.ts";
+import type { Begun, Reuse } from "./reuse.ts";
 import type { Session } from "./session.ts";
 
 export interface PerformerParts {
@@ -33,6 +35,7 @@ export interface PerformerParts {
   readonly outerCookie: string | undefined;
   readonly group: DriveGroup;
   readonly nested: NestedRuns;
+  readonly reuse: Reuse;
   onEnd(live: LiveAttempt, end: JobEnd): void;
 }
 
@@ -176,7 +179,10 @@ export class Performer {
     const cookie = newCookie(state.runId, name, outerCookie);
     let command: Prepared;
     try {
+      const begun = this.#beginInputs(node, cause);
+      if (begun === "later" || begun === "taken") return;
       command = prepare({ state, places, node, step: node.step, attempt, dir, base: environment, cookie });
+      if (begun !== null) command = withFile(command, ATTEMPT_FILES.inputs, begun.inputs);
     } catch (error) {
       if (!(error instanceof PreparationError)) throw error;
       group.countAttempt();
@@ -189,6 +195,16 @@ export class Performer {
     group.countAttempt();
     session.record({ event: "attempt_started", ...name, cause, volatile: { process: job.reference } });
     this.#launch({ index: node.index, ...name, adopted: false }, dir, job, command);
+  }
+
+  /** Null if the step declares nothing that it depends on. */
+  #beginInputs(node: StepNode, cause: AttemptCause): Begun | null {
+    const { step } = node;
+    const { group, reuse } = this.#parts;
+    if (step.type !== "command" || !declaresInputs(step)) return null;
+    const begun = reuse.begin(node, step, cause);
+    if (begun === "taken") group.countAttempt();
+    return begun;
   }
 
   #launch(live: LiveAttempt, dir: string, job: Job, command: Prepared): void {
@@ -256,6 +272,10 @@ export class Performer {
       throw error;
     }
   }
+}
+
+function withFile(command: Prepared, name: string, text: string): Prepared {
+  return { ...command, files: new Map([...command.files, [name, text]]) };
 }
 
 function prepare(context: AttemptContext): Prepared {

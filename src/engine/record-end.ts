@@ -63,6 +63,7 @@ export function recordEnd(
       stderrBytes: sizeOf(join(dir, ATTEMPT_FILES.stderr)),
       ...(collected.usage && { usage: collected.usage }),
       ...(collected.retryAt !== undefined && { retryAt: new Date(collected.retryAt).toISOString() }),
+      ...(collected.reusedFrom && { reusedFrom: collected.reusedFrom }),
     },
   });
 }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { basename, isAbsolute, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import type { JournalLine, RunOptions } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
 import { WfError } from "../core/problem.ts";
@@ -7,18 +7,22 @@ import type { DefinitionIn } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { secretsAgain } from "../secrets/supply.ts";
+import { FileDigests } from "../steps/file-digests.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { claim } from "../store/lock.ts";
-import { readRun, readSnapshotIfCurrent } from "../store/open-run.ts";
+import { readDefinition, readRun, readSnapshotIfCurrent } from "../store/open-run.ts";
+import { recordedProject, sourcePath } from "../store/recorded-project.ts";
 import { recoverJournal } from "../store/recover.ts";
 import { VERSION } from "../system/version.ts";
 import type { Outcome, ResumeRequest } from "./api.ts";
+import { tellChangedInputs } from "./changed-inputs.ts";
 import { applyChange, type Change, changeNotes, planChange } from "./changes.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, letGo, rememberingAttempt } from "./conclude.ts";
 import { hasNewRequests, takeRequests } from "./control.ts";
 import type { InnerOptions } from "./drive-group.ts";
+import { type EarlierRun, earlierRun } from "./earlier-run.ts";
 import { definitionsIn, loadCopy, sha256 } from "./load.ts";
 import { raiseLimits, requireUnspent } from "./raise-limits.ts";
 import { repairRecords } from "./repair.ts";
@@ -42,7 +46,10 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
   const runDir = resolve(request.runDir);
   const isPlain = request.from === undefined && !request.workflow && !request.inputs?.length;
   const finished = isPlain ? readSnapshotIfCurrent(runDir) : null;
-  if (finished?.status === "succeeded") return { runDir, record: finished, signal: null };
+  if (finished?.status === "succeeded") {
+    await tellOfFinished(runDir, request);
+    return { runDir, record: finished, signal: null };
+  }
   const checked = checkResume(runDir, request);
   const { observer, last } = rememberingAttempt(request.observer);
   const options: InnerOptions = { ...request, observer };
@@ -56,7 +63,7 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
     settleOnly = isRedone && session.state.running.size > 0;
     if (checked.sourceChanged) session.note(checked.sourceChanged);
     session.record({
-      ...engineStarted(how, { project: checked.project, runDir }),
+      ...engineStarted(how, { project: checked.project, runDir }, checked.earlier),
       ...(request.from !== undefined && !settleOnly && { from: request.from }),
       ...(Object.keys(checked.limits).length > 0 && { limits: checked.limits }),
     });
@@ -65,6 +72,8 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
       for (const note of changeNotes(checked.change)) session.note(note);
     }
     session.commit();
+    const { state, places, digests } = session;
+    await tellChangedInputs(state, places, digests, (sentence) => session.note(sentence));
   } catch (error) {
     letGo(session);
     throw error;
@@ -78,6 +87,20 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
   if (outcome.moreRequests) return attendRequests(outcome, bounded);
   const attempt = last();
   return attempt ? { ...outcome, attempt } : outcome;
+}
+
+/** A run that has succeeded stays as it is; that files which it read are others now is worth saying. */
+async function tellOfFinished(runDir: string, request: ResumeRequest): Promise<void> {
+  const { note } = request.observer ?? {};
+  // Most workflows name no files, and a run of 10,000 steps need not be read for that.
+  if (!note || !Buffer.from(readDefinition(runDir)).includes("input_files")) return;
+  const reading = readRun(runDir);
+  const created = reading.kind === "current" ? reading.lines[0] : undefined;
+  if (reading.kind !== "current" || created?.event !== "run_created") return;
+  const workflow = loadCopy(runDir, reading.definition, created.workflow);
+  const state = foldAll(workflow, reading.lines, definitionsIn(runDir, created.workflow));
+  const project = projectOf(runDir, created, request.project);
+  await tellChangedInputs(state, { runDir, project }, new FileDigests(), note);
 }
 
 /**
@@ -133,6 +156,19 @@ export async function repairSnapshot(request: ResumeRequest & InnerOptions): Pro
   letGo(session);
 }
 
+function hasSucceeded(lines: readonly JournalLine[]): boolean {
+  const last = lines.at(-1);
+  return last?.event === "run_ended" && last.status === "succeeded";
+}
+
+function succeeded(runId: string): WfError {
+  return new WfError({
+    code: "WRONG_STATE",
+    message: `run '${runId}' has succeeded, and stays as it is: nothing in it is done again`,
+    hint: `start another, which does what has changed:  wf run FILE --reuse ${runId}`,
+  });
+}
+
 const AT_A_LIMIT = new Set(["ITERATION_LIMIT", "RUN_TIMEOUT", "BUDGET"]);
 
 interface CheckedResume {
@@ -144,6 +180,7 @@ interface CheckedResume {
   readonly sourceChanged: string | null;
   readonly durability: RunOptions["durability"];
   readonly secrets: Secrets;
+  readonly earlier: EarlierRun | null;
 }
 
 /** Everything that can be refused before anything is written. */
@@ -173,6 +210,7 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
   for (const each of new Set([present, state?.workflow ?? workflow])) {
     if (request.from !== undefined) requireStep(each, request.from, "--from");
   }
+  if (request.from !== undefined && hasSucceeded(lines)) throw succeeded(created.run);
   if (request.until !== undefined) requireStep(present, request.until, "--until");
   const limits = raiseLimits(request.limits ?? {}, present);
   const last = lines.findLast(({ event }) => event === "run_ended" || event === "run_waiting");
@@ -194,6 +232,7 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
       request.secrets,
       request.env ?? process.env,
     ),
+    earlier: earlierRun(request.reuse, workflow.id, request.observer),
   };
 }
 
@@ -221,7 +260,8 @@ async function reopen(runDir: string, checked: CheckedResume, options: InnerOpti
     const depth = options.inside?.depth ?? 0;
     const places = { runDir, project: checked.project, secrets: checked.secrets, depth };
     repairRecords(runDir, state, recovered.lines);
-    return new Session({ places, state, claim: held, clock, journal, observer });
+    const { earlier } = checked;
+    return new Session({ places, state, claim: held, clock, journal, observer, earlier });
   } catch (error) {
     held.release();
     throw error;
@@ -250,22 +290,14 @@ export function projectOf(
     if (existsSync(given)) return resolve(given);
     throw new WfError({ code: "PROJECT_NOT_FOUND", message: `--project: there is no folder ${given}` });
   }
-  if (volatile.projectFromRun !== undefined) {
-    const near = resolve(runDir, volatile.projectFromRun);
-    // A run that was copied elsewhere would otherwise take whatever folder lies above it for its project.
-    if (near === volatile.project || existsSync(sourcePath(near, workflow.source))) return near;
-  }
-  if (existsSync(volatile.project)) return volatile.project;
+  const { project, projectFromRun } = volatile;
+  const found = recordedProject(runDir, { project, projectFromRun, source: workflow.source });
+  if (found !== null) return found;
   throw new WfError({
     code: "PROJECT_NOT_FOUND",
-    message: `the project folder of run '${basename(runDir)}' is not here: ${volatile.project}`,
+    message: `the project folder of run '${basename(runDir)}' is not here: ${project}`,
     hint: "name it with --project",
   });
-}
-
-function sourcePath(project: string, source: string): string {
-  const path = source.replace(/^project:/, "");
-  return isAbsolute(path) ? path : join(project, path);
 }
 
 /** A run goes on with its own copy of the definition; that the file has changed since is worth saying. */

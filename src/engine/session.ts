@@ -6,6 +6,7 @@ import { SNAPSHOT_INTERVAL_MS, SNAPSHOT_SHARE } from "../core/limits.ts";
 import { WfError } from "../core/problem.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
 import type { RunState } from "../core/state.ts";
+import { FileDigests } from "../steps/file-digests.ts";
 import type { Places } from "../steps/scope.ts";
 import { replaceFile } from "../store/atomic-file.ts";
 import type { Claim } from "../store/claim.ts";
@@ -15,6 +16,7 @@ import { formatRecord } from "../store/record-text.ts";
 import { writeSnapshot } from "../store/snapshot.ts";
 import type { Observer } from "./api.ts";
 import type { Clock } from "./clock.ts";
+import type { EarlierRun } from "./earlier-run.ts";
 
 /**
  * A run that this process drives: the claim, the journal, and the state folded from it. What happens is recorded,
@@ -25,9 +27,14 @@ export class Session {
   readonly state: RunState;
   readonly claim: Claim;
   readonly clock: Clock;
+  /** Of files that were read while this engine lives. */
+  readonly digests = new FileDigests();
+  /** The run that it is to reuse, if it was read to be checked. */
+  readonly earlier: EarlierRun | null;
   readonly #journal: Journal;
   readonly #observer: Observer;
   #lines: JournalLine[] = [];
+  #beforeCommit: (() => void)[] = [];
   #afterCommit: (() => void)[] = [];
   #snapshotSeq = 0;
   #snapshotAt = Number.NEGATIVE_INFINITY;
@@ -40,6 +47,7 @@ export class Session {
     clock: Clock;
     journal: Journal;
     observer: Observer;
+    earlier?: EarlierRun | null;
   }) {
     this.places = parts.places;
     this.state = parts.state;
@@ -47,6 +55,7 @@ export class Session {
     this.clock = parts.clock;
     this.#journal = parts.journal;
     this.#observer = parts.observer;
+    this.earlier = parts.earlier ?? null;
   }
 
   get sync(): boolean {
@@ -60,6 +69,11 @@ export class Session {
     return line;
   }
 
+  /** What has to be on disk before all that is recorded so far is: of many such things together the sync is cheaper. */
+  beforeCommit(effect: () => void): void {
+    this.#beforeCommit.push(effect);
+  }
+
   /** What may be done only once all that is recorded so far is durable. */
   afterCommit(effect: () => void): void {
     this.#afterCommit.push(effect);
@@ -67,6 +81,7 @@ export class Session {
 
   /** Makes the turn durable, then lets its effects happen. After an error nothing of it counts. */
   commit(): void {
+    for (const effect of this.#beforeCommit.splice(0)) effect();
     this.#journal.commit();
     const lines = this.#lines;
     const effects = this.#afterCommit;
@@ -130,6 +145,7 @@ export class Session {
   }
 
   close(): void {
+    this.digests.close();
     this.#journal.close();
   }
 }

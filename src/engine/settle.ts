@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync } from "node:fs";
 import type { Failure } from "../core/event.ts";
 import { placeName } from "../core/ids.ts";
 import { nodeAt, placeOf } from "../core/state.ts";
@@ -41,7 +42,8 @@ export async function settleOpenAttempts(parts: Parts, onEnd: OnEnd): Promise<vo
     }
     const { attempt, process: reference } = at;
     if (reference === null) {
-      // It was about to fail before a process was needed; the next engine comes to the same.
+      // It was about to fail, or to be taken over, without a process; the next engine comes to the same.
+      emptyFolder(attemptDir(places.runDir, { ...placeOf(node), attempt }));
       recordEnd(session, { index, attempt }, { status: "not_run" });
       continue;
     }
@@ -50,6 +52,11 @@ export async function settleOpenAttempts(parts: Parts, onEnd: OnEnd): Promise<vo
   }
   const found = await executor.find(open.map(({ job }) => job));
   for (const [i, { live, job }] of open.entries()) await settle(parts, live, job, found[i] as Found, onEnd);
+}
+
+function emptyFolder(dir: string): void {
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
 }
 
 async function settle(

@@ -23,6 +23,7 @@ import { VERSION } from "../system/version.ts";
 import type { DriveOptions, Observer, Outcome, StartRequest } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, rememberingAttempt } from "./conclude.ts";
+import { type EarlierRun, earlierRun, sourceFor } from "./earlier-run.ts";
 import { type LoadedFile, loadFile } from "./load.ts";
 import { attendRequests } from "./resume.ts";
 import { Session } from "./session.ts";
@@ -36,6 +37,7 @@ export interface CheckedStart {
   readonly secrets: Secrets;
   readonly project: string;
   readonly runsDir: string;
+  readonly earlier: EarlierRun | null;
 }
 
 /**
@@ -74,6 +76,7 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
     secrets,
     project,
     runsDir,
+    earlier: earlierRun(request.reuse, workflow.id, request.observer),
   };
 }
 
@@ -98,7 +101,7 @@ export function requireRunId(id: string): void {
 }
 
 async function create(request: StartRequest, checked: CheckedStart): Promise<Session> {
-  const { file, loaded, inputs, secrets, project, runsDir } = checked;
+  const { file, loaded, inputs, secrets, project, runsDir, earlier } = checked;
   const clock = new Clock();
   const git = await gitState(project);
   removeDeadCreating(runsDir);
@@ -111,6 +114,7 @@ async function create(request: StartRequest, checked: CheckedStart): Promise<Ses
       ...{ runsDir, folder: runId, runId, loaded, source, inputs, options, git },
       ...(maxParallel !== undefined && { maxParallel }),
       places: { secrets, project, depth: 0 },
+      earlier,
     },
     clock,
     observer,
@@ -133,6 +137,8 @@ export interface NewRun {
   readonly maxParallel?: number;
   readonly git: { readonly commit: string; readonly dirty: boolean } | null;
   readonly places: Omit<Places, "runDir">;
+  /** Its finished attempts may be taken over. */
+  readonly earlier: EarlierRun | null;
 }
 
 /** Makes the directory of a run, whole or not at all, and takes hold of it. */
@@ -149,7 +155,7 @@ export function createSession(run: NewRun, clock: Clock, observer: Observer): Se
     at: new Date(clock.now()),
     version: VERSION,
   });
-  const session = holdRun(made, foldAll(workflow, made.lines), run.places, clock, observer);
+  const session = holdRun(made, foldAll(workflow, made.lines), run.places, clock, observer, run.earlier);
   for (const line of made.lines) observer.event?.(line, session.state);
   return session;
 }
@@ -161,18 +167,20 @@ export function holdRun(
   places: Omit<Places, "runDir">,
   clock: Clock,
   observer: Observer,
+  earlier: EarlierRun | null = null,
 ): Session {
   const { runId: run, options } = state;
   const { durability } = options;
   const journal = Journal.open(runDir, { seq, epoch: claim.epoch, run, length, durability });
-  const session = new Session({ places: { ...places, runDir }, state, claim, clock, journal, observer });
+  const at = { ...places, runDir };
+  const session = new Session({ places: at, state, claim, clock, journal, observer, earlier });
   session.snapshotIsCurrent();
   return session;
 }
 
 /** `run_created`, what was clamped, and the first `engine_started`: a run on disk always has an engine that drove it. */
 function firstLines(run: NewRun): RunEvent[] {
-  const { loaded, inputs, options, git, source, step, parent, maxParallel } = run;
+  const { loaded, inputs, options, git, source, step, parent, maxParallel, earlier } = run;
   const { workflow, sha256 } = loaded;
   const { project } = run.places;
   const runDir = join(run.runsDir, run.folder);
@@ -198,7 +206,12 @@ function firstLines(run: NewRun): RunEvent[] {
       inputs,
       limits: effectiveLimits(workflow.limits, maxParallel),
       options,
-      volatile: { project, ...(inside && { projectFromRun: back }), ...(git && { git }) },
+      volatile: {
+        project,
+        ...(inside && { projectFromRun: back }),
+        ...(git && { git }),
+        ...(earlier && { reuse: sourceFor(runDir, earlier) }),
+      },
     },
     ...clamped,
     engineStarted("start", { project, runDir }),
@@ -208,6 +221,7 @@ function firstLines(run: NewRun): RunEvent[] {
 export function engineStarted(
   how: (RunEvent & { event: "engine_started" })["how"],
   { project, runDir }: { readonly project: string; readonly runDir: string },
+  earlier: EarlierRun | null = null,
 ): RunEvent & { event: "engine_started" } {
   const { pid, host, machineId, pidNamespace } = ownIdentity();
   // The usual one is known anywhere, and stands in scripts that mean no place in particular (`${TMPDIR:-/tmp}`).
@@ -216,7 +230,10 @@ export function engineStarted(
     event: "engine_started",
     how,
     version: VERSION,
-    volatile: { pid, host, machineId, pidNamespace, project, runDir, home: homedir(), ...tmp },
+    volatile: {
+      ...{ pid, host, machineId, pidNamespace, project, runDir, home: homedir(), ...tmp },
+      ...(earlier && { reuse: sourceFor(runDir, earlier) }),
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { AttemptCause, AttemptRecord, JournalLine } from "../core/event.ts";
+import type { ReusedFrom } from "../core/input-parts.ts";
 
 /** One attempt, as the journal tells of it. */
 export interface AttemptView {
@@ -13,6 +14,8 @@ export interface AttemptView {
   readonly adopted: boolean;
   /** The run that it ran in, if this one was forked from that; else null. */
   readonly sharedWith: string | null;
+  /** It was taken over from this attempt, and no command ran. */
+  readonly reusedFrom: ReusedFrom | null;
   /** Null until it has ended. */
   readonly record: AttemptRecord | null;
   readonly logs: { readonly stdoutBytes: number; readonly stderrBytes: number } | null;
@@ -44,11 +47,12 @@ export function viewAttempt(
     because: whyStarted(lines.slice(0, start), step, started.cause),
     startedAt: isOver ? ended.volatile.startedAt : started.at,
     endedAt: isOver ? ended.volatile.endedAt : null,
-    pid: started.volatile?.process.pid ?? null,
+    pid: started.volatile && "process" in started.volatile ? started.volatile.process.pid : null,
     adopted: after.some(
       (line) => line.event === "attempt_adopted" && line.step === step && line.attempt === attempt,
     ),
     sharedWith: sharedWith(lines, start),
+    reusedFrom: isOver ? (ended.volatile.reusedFrom ?? null) : null,
     record: isOver ? ended.record : null,
     logs: isOver
       ? { stdoutBytes: ended.volatile.stdoutBytes, stderrBytes: ended.volatile.stderrBytes }

@@ -58,11 +58,13 @@ function digestsOf(runDir: string, files: readonly Listed[]): Map<Listed, string
   return new Map(own.map((file) => [file, sha256(readFileSync(join(runDir, file.path)))]));
 }
 
-/** Then gates, whose digests are of what they show. */
+/** Then gates, whose digests are of what they show, and inputs, among which may be artifacts. */
 function cleanGates({ cleaner, files, texts, nested }: Cleaned): void {
   for (const each of nested.values()) cleanGates(each);
   for (const file of files) {
-    if (file.name === ATTEMPT_FILES.gate && file.kind === "file") texts.set(file, cleaner.gateFile(file));
+    if (file.attempt === undefined || file.kind !== "file") continue;
+    if (file.name === ATTEMPT_FILES.gate) texts.set(file, cleaner.gateFile(file));
+    else if (file.name === ATTEMPT_FILES.inputs) texts.set(file, cleaner.inputsFile(file));
   }
 }
 

@@ -7,7 +7,13 @@ import { formatRecord } from "../store/record-text.ts";
 import { binary, cutFile, isText, readSmallText, sha256 } from "./canon-cut.ts";
 import type { Listed } from "./canon-list.ts";
 import type { Places } from "./canon-places.ts";
-import { type Cleaner, canonicalAttempt, canonicalGate, canonicalRecord } from "./canon-records.ts";
+import {
+  type Cleaner,
+  canonicalAttempt,
+  canonicalGate,
+  canonicalInputs,
+  canonicalRecord,
+} from "./canon-records.ts";
 import { settled } from "./canon-text.ts";
 
 /** What the definition consists of: kept to the byte, since its digest is in the records. */
@@ -78,7 +84,7 @@ export class RunCleaner implements Cleaner {
     if (kind !== "file") return "<no file>\n";
     if (isDefinition(file)) return verbatim(full);
     if (attempt === undefined) return this.#cut(full, false);
-    if (name === ATTEMPT_FILES.gate) return null;
+    if (name === ATTEMPT_FILES.gate || name === ATTEMPT_FILES.inputs) return null;
     if (name === ATTEMPT_FILES.agent) return this.#record(full, canonicalRecord);
     if (name === ATTEMPT_FILES.record) return this.#record(full, canonicalAttempt);
     if (WHOLE.has(name)) return this.free(readSmallText(full));
@@ -95,6 +101,11 @@ export class RunCleaner implements Cleaner {
       }
       return canonicalGate(record, clean);
     });
+  }
+
+  /** The same. */
+  inputsFile({ path }: Listed): string {
+    return this.#record(join(this.#runDir, path), canonicalInputs);
   }
 
   #record(path: string, canonical: (record: JsonObject, clean: Cleaner) => JsonObject): string {

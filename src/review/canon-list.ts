@@ -94,6 +94,7 @@ const IN_ATTEMPT: readonly string[] = [
   ATTEMPT_FILES.prompt,
   ATTEMPT_FILES.context,
   ATTEMPT_FILES.stdin,
+  ATTEMPT_FILES.inputs,
   ATTEMPT_FILES.gate,
   ATTEMPT_FILES.agent,
   ATTEMPT_FILES.stdout,

@@ -1,4 +1,5 @@
 import type { JournalLine } from "../core/event.ts";
+import { INPUTS_FORMAT } from "../core/input-parts.ts";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { parseLine } from "../store/journal-line.ts";
 import { formatRecord } from "../store/record-text.ts";
@@ -10,6 +11,7 @@ import {
   canonicalAttempt,
   canonicalEvent,
   canonicalGate,
+  canonicalInputs,
   canonicalRecord,
   canonicalRun,
 } from "./canon-records.ts";
@@ -44,6 +46,7 @@ function recordText(record: JsonObject): string | null {
   if (typeof record.digest === "string" && Array.isArray(record.shows)) {
     return formatRecord(canonicalGate(record, clean));
   }
+  if (record.format === INPUTS_FORMAT) return formatRecord(canonicalInputs(record, clean));
   if (typeof record.provider === "string" && isJsonObject(volatile)) {
     return formatRecord(canonicalRecord(record, clean));
   }

@@ -7,7 +7,7 @@ import { attemptPath } from "../store/layout.ts";
 import { definitionTexts, type Ordering, Orderings } from "./canon-definition.ts";
 import { knownPlaces } from "./canon-known.ts";
 import { type Listed, listRun } from "./canon-list.ts";
-import { Places } from "./canon-places.ts";
+import { ancestorsOf, Places } from "./canon-places.ts";
 import { redactor } from "./canon-redact.ts";
 import { type CurrentView, linesOf, viewRun } from "./view.ts";
 
@@ -37,7 +37,12 @@ export async function openTree(view: CurrentView): Promise<OpenedTree> {
   const definition = definitionTexts(view.runDir);
   const run = await open(view, new Orderings(), definition);
   const recorded = knownPlaces(view.runDir, view.record.runId, run.lines);
-  return { run, places: new Places({ ...recorded, definition }), redact: redactor([...redactsOf(run)]) };
+  const ancestors = [...ancestorsIn(run)];
+  return {
+    run,
+    places: new Places({ ...recorded, ancestors, definition }),
+    redact: redactor([...redactsOf(run)]),
+  };
 }
 
 async function open(view: CurrentView, orderings: Orderings, texts?: string): Promise<OpenedRun> {
@@ -57,6 +62,10 @@ async function openNested(runDir: string, orderings: Orderings): Promise<OpenedR
   const view = await viewRun(runDir);
   if (view.kind === "legacy") throw damaged(`${runDir} is a run of before there were nested ones`);
   return await open(view, orderings);
+}
+
+function ancestorsIn({ lines, nested }: OpenedRun): Set<string> {
+  return new Set([...ancestorsOf(lines), ...[...nested.values()].flatMap((each) => [...ancestorsIn(each)])]);
 }
 
 function redactsOf({ ordering, nested }: OpenedRun): Set<string> {

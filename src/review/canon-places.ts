@@ -17,7 +17,7 @@ type Place = "run" | "project" | "home" | "tmp";
 export interface KnownPlaces {
   /** Null: unknown; ids of the form that wf makes are recognised. */
   readonly runId: string | null;
-  /** Ids of the runs that it was forked from: what they have in common was made under those. */
+  /** Ids of the runs that it was forked from, or took attempts from: what they have in common was made under those. */
   readonly ancestors?: readonly string[];
   readonly run: readonly string[];
   readonly project: readonly string[];
@@ -118,10 +118,21 @@ function anyOf(ids: readonly string[]): string {
   return longest.length === 1 ? (longest[0] as string) : `(?:${longest.join("|")})`;
 }
 
-/** The runs that a run was forked from, by its journal. */
-export function ancestorsOf([created]: readonly JournalLine[]): string[] {
+const IN_ANOTHER = new RegExp(`${NESTED}+$`);
+
+/** The runs that a run was forked from, and those from which attempts were taken, by its journal. */
+export function ancestorsOf(lines: readonly JournalLine[]): string[] {
+  const [created] = lines;
   const from = created?.event === "run_created" ? created.volatile.forkedFrom : undefined;
-  return from === undefined ? [] : [from.run, ...(from.earlier ?? []).map(({ run }) => run)];
+  const found = new Set(from === undefined ? [] : [from.run, ...(from.earlier ?? []).map(({ run }) => run)]);
+  for (const line of lines) {
+    if (line.event !== "attempt_ended" || !line.volatile.reusedFrom) continue;
+    const { run, ran } = line.volatile.reusedFrom;
+    found.add(run).add(ran?.run ?? run);
+  }
+  // A nested run takes from nested runs, whose ids begin with those of the runs around them.
+  const isNested = created?.event === "run_created" && created.parent !== undefined;
+  return isNested ? [...found].map((run) => run.replace(IN_ANOTHER, "")) : [...found];
 }
 
 function longestFirst(known: KnownPlaces): { path: string; place: Place }[] {

@@ -1,4 +1,6 @@
+import { isInputsRecord, partsOf } from "../core/input-parts.ts";
 import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
+import { keyOf } from "../steps/input-key.ts";
 
 /** How the strings of a record get their canonical form. */
 export interface Cleaner {
@@ -101,6 +103,21 @@ const event = members({
   outputs: free,
 });
 
+const ARTIFACT = /(?<=^<artifact .* sha256:)[0-9a-f]{64}(?=>$)/;
+
+/** A value that a step is given, with the digest that an artifact in it has in the canonical form. */
+const given: Map = (value, clean) => {
+  if (typeof value === "string") {
+    return clean.free(value.replace(ARTIFACT, (sha256) => clean.file(sha256)?.sha256 ?? sha256));
+  }
+  if (Array.isArray(value)) return value.map((item) => given(item, clean));
+  return isJsonObject(value) ? each(given)(value, clean) : free(value, clean);
+};
+
+/** Paths in the project are the same everywhere. */
+const same: Map = (value) => value;
+const inputs = members({ values: given, env: given, cwd: given, files: same, absent: same });
+
 const gate = members({ message: text, digest: (value, clean) => clean.gate(String(value)) });
 
 /** `run.json`. */
@@ -126,6 +143,17 @@ export function canonicalAttempt(record: JsonObject, clean: Cleaner): JsonObject
 /** `gate.json`. */
 export function canonicalGate(record: JsonObject, clean: Cleaner): JsonObject {
   return without(gate(record, clean), "volatile") as JsonObject;
+}
+
+/** `inputs.json`: what its values have become in the canonical form, and the key of that. */
+export function canonicalInputs(record: JsonObject, clean: Cleaner): JsonObject {
+  const stable = without(record, "volatile");
+  const cleaned = inputs(stable, clean);
+  if (!isInputsRecord(cleaned) || JSON.stringify(cleaned) === JSON.stringify(stable)) {
+    return cleaned as JsonObject;
+  }
+  const key = keyOf(partsOf(cleaned));
+  return { ...(cleaned as unknown as JsonObject), key };
 }
 
 /** `agent.json`, and whatever else has a `volatile`. */

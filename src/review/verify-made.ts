@@ -1,6 +1,9 @@
+import { isInputsRecord, partsOf } from "../core/input-parts.ts";
 import type { JsonObject } from "../core/json.ts";
 import { isJsonObject, type Json } from "../core/json.ts";
 import type { AgentStep, CommandStep, Step } from "../core/workflow.ts";
+import { withoutPrelude } from "../steps/command.ts";
+import { declaresInputs, keyOf } from "../steps/input-key.ts";
 import { ATTEMPT_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
 import { VERSION } from "../system/version.ts";
@@ -23,7 +26,8 @@ export function checkMade(
     if (fault !== null) findings.unless(lost, rule, `${path}/${name}`, fault);
   };
   const { script, prompt, context: given, agent } = ATTEMPT_FILES;
-  const due = step.type === "command" ? [script] : [prompt, given, agent];
+  const inputs = step.type === "command" && declaresInputs(step) ? [ATTEMPT_FILES.inputs] : [];
+  const due = step.type === "command" ? [script, ...inputs] : [prompt, given, agent];
   for (const name of started.volatile ? due : []) {
     if (!has(name)) judge("attempt-files", name, "it is missing");
   }
@@ -34,6 +38,8 @@ export function checkMade(
   if (step.type === "command") {
     const found = isPlain ? text(script) : null;
     if (found !== null) judge("attempt-script", script, scriptFault(found, step));
+    const known = text(ATTEMPT_FILES.inputs);
+    if (known !== null) judge("attempt-files", ATTEMPT_FILES.inputs, inputsFault(context, known));
     return;
   }
   if (step.type === "workflow") return;
@@ -45,13 +51,10 @@ export function checkMade(
   if (told !== null) judge("attempt-files", given, contextFault(context, told, started));
 }
 
-/** Lines that read large values come before the step's own. */
-const PRELUDE = /^(?:(\w+)=\$\(cat "\$WF_ATTEMPT_DIR\/values\/\1"; printf x\); \1=\$\{\1%x\}\n)*$/;
-
 function scriptFault(found: string, step: CommandStep): string | null {
   const { text } = step.script;
   const due = text.endsWith("\n") ? text : `${text}\n`;
-  if (found === due || (found.endsWith(due) && PRELUDE.test(found.slice(0, -due.length)))) return null;
+  if (found === due || withoutPrelude(found) === due) return null;
   return "it is not the script of the step in workflow.yaml";
 }
 
@@ -73,6 +76,15 @@ function agentFault({ gates }: AttemptsContext, text: string): string | null {
   const value = parsed(text);
   if (value === undefined) return "it is not JSON";
   return gates.schemas.fileFault("agent", value) ?? layoutFault(text, value);
+}
+
+/** Its key is the digest of all else that it says. */
+function inputsFault({ gates }: AttemptsContext, text: string): string | null {
+  const value = parsed(text);
+  if (value === undefined) return "it is not JSON";
+  const fault = gates.schemas.fileFault("inputs", value) ?? layoutFault(text, value);
+  if (fault !== null || !isInputsRecord(value)) return fault;
+  return keyOf(partsOf(value)) === value.key ? null : "its key is not that of the inputs that it names";
 }
 
 function contextFault(

@@ -30,7 +30,7 @@ export class RunSchemas {
   }
 
   /** The same for a file that holds one JSON document. */
-  fileFault(name: "run" | "gate" | "agent", value: Json): string | null {
+  fileFault(name: "run" | "gate" | "agent" | "inputs", value: Json): string | null {
     const schema = this.#whole.get(name) ?? this.#standing(withoutId(load(name)));
     this.#whole.set(name, schema);
     return sentence(schema, value as object);

@@ -5,6 +5,8 @@ import type { Workflow } from "../core/workflow.ts";
 
 /** One attempt: what led to it, what it waited for, how it ended, what followed. */
 export interface AttemptTrace {
+  /** Of a `foreach`. */
+  readonly item?: number;
   readonly attempt: number;
   readonly cause: AttemptCause;
   /** What led to it, in a sentence. */
@@ -126,6 +128,7 @@ class Tracer implements Trace {
     if (step === undefined) return;
     step.skipped = null;
     step.attempts.push({
+      ...(line.item !== undefined && { item: line.item }),
       attempt: line.attempt,
       cause: line.cause,
       ...this.#inFork(this.#why(line, index)),

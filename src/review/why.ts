@@ -2,10 +2,12 @@ import { join } from "node:path";
 import type { ForkedFrom, RunReason, RunStatus } from "../core/event.ts";
 import { WfError } from "../core/problem.ts";
 import { isFinally, isPassed, nodeAt, type RunState, type StepNode } from "../core/state.ts";
+import { declaresInputs } from "../steps/input-key.ts";
 import { damaged } from "../store/damage.ts";
-import { RUN_FILES } from "../store/layout.ts";
+import { attemptDir, RUN_FILES } from "../store/layout.ts";
 import type { Liveness } from "./liveness.ts";
 import { definitionOf, linesOf, viewRun } from "./view.ts";
+import { type InputsStory, inputsChangedSince, inputsStory } from "./why-inputs.ts";
 import { planResume, type ResumePlan, type StepPlan } from "./why-resume.ts";
 import { type AttemptTrace, names, type StepTrace, type Trace, traceRun } from "./why-trace.ts";
 
@@ -34,6 +36,10 @@ export interface StepWhy {
   readonly needs: readonly { readonly step: string; readonly status: string }[];
   readonly attempts: readonly AttemptTrace[];
   readonly resume: StepPlan;
+  /** Of the newest attempt; null if it declares nothing that it depends on. */
+  readonly inputs: InputsStory | null;
+  /** What has become of its input files since it passed, a sentence each. */
+  readonly changedSince: readonly string[];
 }
 
 /**
@@ -58,7 +64,12 @@ export async function whyRun(path: string, now: number): Promise<Why> {
     throw damaged(`${join(path, RUN_FILES.journal)}: ${(error as Error).message}`);
   }
   const { state } = trace;
-  const told = state.steps.map((node, index) => tellStep(trace, node, trace.steps[index] as StepTrace));
+  const since = await inputsChangedSince(state, path);
+  const told = state.steps.map((node, index) => ({
+    ...tellStep(trace, node, trace.steps[index] as StepTrace),
+    inputs: newestInputs(path, node, trace.steps[index] as StepTrace),
+    changedSince: since.get(node.step.id) ?? [],
+  }));
   // Last: it takes the state further.
   const { steps, ...resume } = planResume(state, path, { driven: liveness.state !== "nobody", now });
   return {
@@ -75,7 +86,17 @@ export async function whyRun(path: string, now: number): Promise<Why> {
   };
 }
 
-function tellStep(trace: Trace, node: StepNode, { attempts, skipped }: StepTrace): Omit<StepWhy, "resume"> {
+function newestInputs(runDir: string, { step }: StepNode, { attempts }: StepTrace): InputsStory | null {
+  const last = attempts.at(-1);
+  if (step.type !== "command" || !declaresInputs(step) || !last) return null;
+  return inputsStory(attemptDir(runDir, { step: step.id, item: last.item, attempt: last.attempt }));
+}
+
+function tellStep(
+  trace: Trace,
+  node: StepNode,
+  { attempts, skipped }: StepTrace,
+): Omit<StepWhy, "resume" | "inputs" | "changedSince"> {
   const { state } = trace;
   const { step, state: at } = node;
   const entry = attempts.findLast(({ cause }) => ENTRIES.has(cause)) ?? attempts[0];

@@ -62,7 +62,7 @@ export function prepareCommand(context: AttemptContext<CommandStep>): Prepared {
   }
 }
 
-function* pathsOfStep(state: RunState, step: CommandStep): Generator<TemplatePath> {
+export function* pathsOfStep(state: RunState, step: CommandStep): Generator<TemplatePath> {
   for (const { path } of step.script.variables) yield path;
   yield* pathsOf(Object.values(step.env));
   yield* pathsOf(Object.values(state.workflow.env));
@@ -118,6 +118,13 @@ function takeLargeValues(
     });
   }
   return taken;
+}
+
+const PRELUDE = /^(?:(\w+)=\$\(cat "\$WF_ATTEMPT_DIR\/values\/\1"; printf x\); \1=\$\{\1%x\}\n)*/;
+
+/** A script as the definition has it, without the lines that read large values. */
+export function withoutPrelude(text: string): string {
+  return text.replace(PRELUDE, "");
 }
 
 /** Lines before the script that read such values; the `x` keeps the newlines that `$(…)` would cut. */

@@ -39,6 +39,7 @@ export const ATTEMPT_FILES = {
   outputs: "outputs",
   values: "values",
   work: "work",
+  inputs: "inputs.json",
   /** A nested run. */
   run: "run",
   record: "attempt.json",

@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { syncDir } from "./atomic-file.ts";
 import { errnoOf, ioError } from "./io-error.ts";
 
@@ -8,6 +8,8 @@ export interface ShareOptions {
   readonly sync: boolean;
   /** Files, by their path in the tree, that may still be written to on either side: never a hard link. */
   readonly copied?: (path: string) => boolean;
+  /** Files and folders, by their path in the tree, that are none of it. */
+  readonly without?: (path: string) => boolean;
   readonly link?: (from: string, to: string) => void;
   readonly clone?: (from: string, to: string) => void;
 }
@@ -30,6 +32,7 @@ export interface Shared {
 export function shareTree(from: string, to: string, options: ShareOptions): Shared {
   const count = { cloned: 0, linked: 0, copied: 0 };
   const leftOut: string[] = [];
+  let devices = "";
   let canClone = true;
 
   const shareFile = (source: string, target: string, path: string) => {
@@ -39,8 +42,9 @@ export function shareTree(from: string, to: string, options: ShareOptions): Shar
         keepTimes(source, target);
         count.cloned += 1;
         return;
-      } catch {
+      } catch (error) {
         canClone = false;
+        if (devices !== "" && NEVER_CLONED.has(errnoOf(error))) NO_CLONES.add(devices);
       }
     }
     if (!options.copied?.(path)) {
@@ -63,6 +67,7 @@ export function shareTree(from: string, to: string, options: ShareOptions): Shar
     fs.mkdirSync(target);
     for (const entry of fs.readdirSync(source, { withFileTypes: true })) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (options.without?.(path)) continue;
       const [file, copy] = [join(from, path), join(to, path)];
       if (entry.isDirectory()) shareFolder(path);
       else if (entry.isSymbolicLink()) fs.symlinkSync(fs.readlinkSync(file), copy);
@@ -78,11 +83,22 @@ export function shareTree(from: string, to: string, options: ShareOptions): Shar
   };
 
   try {
+    if (!options.clone) devices = devicesOf(from, dirname(to));
+    canClone = !NO_CLONES.has(devices);
     shareFolder("");
     return { ...count, leftOut };
   } catch (error) {
     throw ioError(error, `share ${from} as ${to}`);
   }
+}
+
+/** What a file system says that has no reflinks at all, or none to another one. */
+const NEVER_CLONED = new Set(["ENOTSUP", "EOPNOTSUPP", "ENOTTY", "EXDEV", "EINVAL", "ENOSYS"]);
+/** Pairs of file systems between which there are none: a try costs more than the link that follows it. */
+const NO_CLONES = new Set<string>();
+
+function devicesOf(from: string, to: string): string {
+  return `${fs.statSync(from).dev} ${fs.statSync(to).dev}`;
 }
 
 function clone(from: string, to: string): void {

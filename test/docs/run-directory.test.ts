@@ -14,7 +14,8 @@ import {
 import { code, read, rows, section } from "./markdown.ts";
 
 const ajv = new Ajv2020({ strict: false });
-for (const name of ["attempt", "run"]) ajv.addSchema(JSON.parse(read(`schemas/${name}.schema.json`)));
+for (const name of ["attempt", "run", "inputs"])
+  ajv.addSchema(JSON.parse(read(`schemas/${name}.schema.json`)));
 
 const page = read("docs/run-directory.md");
 
@@ -67,6 +68,7 @@ test("every event of the journal has an entry with its keys, in the order in whi
 for (const [heading, schema] of [
   ["## run.json", "run"],
   ["## attempt.json", "attempt"],
+  ["## inputs.json", "inputs"],
 ] as const) {
   test(`${heading.slice(3)}: every key has an entry, and the example has the keys in their order`, () => {
     const text = section(page, heading);

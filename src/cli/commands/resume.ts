@@ -4,6 +4,7 @@ import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION }
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
 import { argumentInputs } from "../given-inputs.ts";
+import { givenReuse, REUSE_OPTION } from "../given-reuse.ts";
 import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
 import { runToDrive } from "../run-to-drive.ts";
 
@@ -41,6 +42,7 @@ export const command: Command = {
     },
     until: { kind: "value", value: "STEP", describe: "pause after this step (exit code 3)" },
     wait: { kind: "flag", describe: "stay at an approval, and until a client's limit ends" },
+    reuse: REUSE_OPTION,
     "max-parallel": { kind: "value", value: "N", describe: "at most so many steps at once" },
     "runs-dir": RUNS_DIR_OPTION,
     json: { ...JSON_OPTION, describe: "print JSON, described by `wf schema cli/run`; with --due `cli/due`" },
@@ -70,7 +72,7 @@ export const command: Command = {
       });
     }
     const runDir = runToDrive(args.required("RUN"), runsDir);
-    const request = requestFrom(args, runDir);
+    const request = requestFrom(args, runDir, runsDir);
     const { resume } = await import("../../engine/resume.ts");
     const driving = { json, runsDir, runDir, wait: args.flag("wait") };
     return await driveAndTell(driving, (observer) => resume({ ...request, observer }));
@@ -79,7 +81,7 @@ export const command: Command = {
 
 /** What belongs to one run has no meaning for all that are due. */
 function refuseWithDue(args: Args): void {
-  const given = ["from", "workflow", "input", "limit", "secret", "project", "until"].find(
+  const given = ["from", "workflow", "input", "limit", "secret", "project", "until", "reuse"].find(
     (name) => args.list(name).length > 0,
   );
   const what = args.text("RUN") === undefined ? given && `--${given}` : "a RUN";
@@ -96,13 +98,14 @@ function parallel(args: Args): { maxParallel?: number } {
   return maxParallel === undefined ? {} : { maxParallel };
 }
 
-function requestFrom(args: Args, runDir: string): ResumeRequest {
+function requestFrom(args: Args, runDir: string, runsDir: string): ResumeRequest {
   const from = args.text("from");
   const project = args.text("project");
   const until = args.text("until");
   const workflow = args.text("workflow");
   const inputs = argumentInputs(args.list("input"));
   const limits = limitsFrom(args.list("limit"));
+  const reuse = givenReuse(args, runsDir, runDir);
   return {
     runDir,
     ...(from !== undefined && { from }),
@@ -111,6 +114,7 @@ function requestFrom(args: Args, runDir: string): ResumeRequest {
     ...(workflow !== undefined && { workflow }),
     ...(inputs.length > 0 && { inputs }),
     ...(args.flag("wait") && { wait: true }),
+    ...(reuse !== undefined && { reuse }),
     ...parallel(args),
     ...(Object.keys(limits).length > 0 && { limits }),
     ...givenSecrets(args),

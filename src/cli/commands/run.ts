@@ -1,9 +1,12 @@
+import { dirname, join, resolve } from "node:path";
 import { ExitCode } from "../../core/problem.ts";
 import type { StartRequest } from "../../engine/api.ts";
+import { findProject } from "../../system/project.ts";
 import { type Args, type Command, JSON_OPTION, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
 import { argumentInputs, fileInputs } from "../given-inputs.ts";
+import { givenReuse, REUSE_OPTION } from "../given-reuse.ts";
 import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
 import { print, printJson } from "../output.ts";
 import { planText } from "../render/plan.ts";
@@ -45,6 +48,7 @@ export const command: Command = {
       describe:
         "what a run survives: a power cut (the default), or only the death of the process, which is faster",
     },
+    reuse: REUSE_OPTION,
     "dry-run": {
       kind: "flag",
       describe: "print what would run, in which order, with which values; write nothing",
@@ -55,6 +59,7 @@ export const command: Command = {
     ["wf run release.yaml --input version=1.4.0", "run it with one input"],
     ["wf run release.yaml --input notes=@CHANGES.md --dry-run", "what would run"],
     ["wf run release.yaml --wait --secret npm_token=@token.txt", "stay until a person has decided"],
+    ["wf run build.yaml --reuse latest", "of steps with cache: true only those whose inputs have changed"],
     ["wf run flows.yaml nightly --until build", "one workflow of several, as far as build"],
   ],
   async run(args: Args): Promise<number> {
@@ -84,6 +89,7 @@ async function requestFrom(args: Args): Promise<StartRequest> {
   const maxParallel = args.count("max-parallel");
   const until = args.text("until");
   const durability = args.text("durability");
+  const reuse = givenReuse(args, runsDirOf(args));
   return {
     file: args.required("FILE"),
     inputs,
@@ -93,8 +99,16 @@ async function requestFrom(args: Args): Promise<StartRequest> {
     ...(maxParallel !== undefined && { maxParallel }),
     ...(until !== undefined && { until }),
     ...(args.flag("keep-going") && { keepGoing: true }),
+    ...(reuse !== undefined && { reuse }),
     ...(args.flag("wait") && { wait: true }),
     ...givenSecrets(args),
     ...(durability !== undefined && { durability: durability as "power" | "process" }),
   };
+}
+
+/** Where the run will be kept: in the project of its file, wherever that lies. */
+function runsDirOf(args: Args): string {
+  const named = args.text("runs-dir");
+  if (named || process.env.WF_RUNS_DIR) return findRunsDir(named);
+  return findRunsDir(join(findProject(dirname(resolve(args.required("FILE")))), ".wf", "runs"));
 }

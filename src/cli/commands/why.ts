@@ -35,7 +35,10 @@ export const command: Command = {
       });
     }
     if (args.flag("json")) printJson(whyJson(why, only));
-    else print(only === undefined ? whyText(why, nameOf(path, runsDir)) : whyStepText(why, only));
+    else {
+      const shown = nameOf(path, runsDir);
+      print(only === undefined ? whyText(why, shown) : whyStepText(why, only, shown));
+    }
     return ExitCode.ok;
   },
 };

@@ -9,7 +9,7 @@ import type { MadeDecision } from "../decisions.ts";
 import { displayPath } from "../find-run.ts";
 import type { OpenGate } from "../gates.ts";
 import { decisionText } from "./decisions.ts";
-import { outcome } from "./event.ts";
+import { outcome, placeText } from "./event.ts";
 import { gateLines, shownLines } from "./gate.ts";
 import { shortValue } from "./inputs.ts";
 import { lastLines } from "./log.ts";
@@ -82,6 +82,7 @@ export function attemptText(details: AttemptDetails): string {
 }
 
 function statusText({ view, interrupted, asks }: AttemptDetails): string {
+  if (view.reusedFrom !== null) return `reused from ${placeText(view.reusedFrom)}`;
   if (view.record !== null) return outcome(view.record, between(view.startedAt, view.endedAt));
   if (asks !== null) return "waits for a decision";
   if (interrupted) return "cut off: nobody drives the run; wf resume settles how it ended";
@@ -151,6 +152,7 @@ export function attemptJson(runId: string, details: AttemptDetails): object {
     endedAt: view.endedAt,
     adopted: view.adopted,
     sharedWith: view.sharedWith,
+    reusedFrom: view.reusedFrom,
     record: view.record,
     next: view.next,
     script: details.script,

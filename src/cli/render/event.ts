@@ -1,5 +1,6 @@
 import type { AttemptRecord, ForkedFrom, JournalLine, StopReason, TransitionCode } from "../../core/event.ts";
 import { type AttemptName, placeName } from "../../core/ids.ts";
+import type { AttemptPlace } from "../../core/input-parts.ts";
 import { PAST } from "./gate.ts";
 import { shortValue } from "./inputs.ts";
 import { colors, paintStatus } from "./style.ts";
@@ -51,6 +52,8 @@ function tellOf(line: JournalLine, asks: string | undefined): Told | null {
     case "engine_started":
       return { text: ENGINE[line.how] + (line.from === undefined ? "" : ` from ${line.from}`) };
     case "attempt_started": {
+      // That it was taken over, its end says.
+      if (line.volatile && "reusedFrom" in line.volatile) return null;
       const text = asks === undefined ? "started" : `${paintStatus("waiting", "waits")} for a decision`;
       const message = asks === undefined ? "" : `: ${oneLine(asks.trimEnd())}`;
       return { where: attemptName(line), text: `${text}${CAUSE[line.cause]}${message}` };
@@ -70,7 +73,9 @@ function tellOf(line: JournalLine, asks: string | undefined): Told | null {
     case "attempt_ended":
       return {
         where: attemptName(line.record),
-        text: outcome(line.record, between(line.volatile.startedAt, line.volatile.endedAt)),
+        text: line.volatile.reusedFrom
+          ? `${paintStatus("succeeded", "reused")} from ${placeText(line.volatile.reusedFrom)}`
+          : outcome(line.record, between(line.volatile.startedAt, line.volatile.endedAt)),
       };
     case "decision": {
       const comment = line.comment === "" ? "" : `: ${oneLine(line.comment)}`;
@@ -131,6 +136,11 @@ function tellOf(line: JournalLine, asks: string | undefined): Told | null {
 
 function attemptName(name: AttemptName): string {
   return `${placeName(name)}/${name.attempt}`;
+}
+
+/** Where an attempt is, as a path that leads to it from the runs folder. */
+export function placeText({ run, path }: AttemptPlace): string {
+  return `${run}/${path}`;
 }
 
 /** `succeeded in 2.1 s`, `failed in 40 ms: exit status 2`. */

@@ -92,7 +92,8 @@ function writeJobSummary({ record }: Outcome): void {
   const path = process.env.GITHUB_STEP_SUMMARY;
   if (!path) return;
   const rows = Object.entries(record.steps).map(([id, step]) => {
-    const note = step.error?.message ?? step.because ?? "";
+    const reused = record.volatile.reused?.[id] === undefined ? "" : "reused";
+    const note = step.error?.message ?? step.because ?? reused;
     return `| ${cell(id)} | ${step.status} | ${step.attempts} | ${cell(note)} |`;
   });
   const { startedAt, endedAt, updatedAt } = record.volatile;

@@ -104,7 +104,8 @@ function whatToDo(view: CurrentView, { name, gates }: StatusOptions): string[] {
 /** Described by `schemas/cli/status.schema.json`. */
 export function statusJson(view: CurrentView, options: StatusOptions): object {
   const { record } = view;
-  const { createdAt, startedAt, updatedAt, endedAt, usage, waitingUntil, forkedFrom } = record.volatile;
+  const { createdAt, startedAt, updatedAt, endedAt } = record.volatile;
+  const { usage, waitingUntil, forkedFrom, reused } = record.volatile;
   const { allowed, atEnd } = options.facts;
   return {
     runId: record.runId,
@@ -123,6 +124,7 @@ export function statusJson(view: CurrentView, options: StatusOptions): object {
         {
           ...step,
           ...(atEnd.has(id) && { finally: true }),
+          ...(reused?.[id] !== undefined && { reused: reused[id] }),
           attemptsAllowed: allowed.get(id) ?? null,
         },
       ]),

@@ -1,7 +1,7 @@
 import type { RunRecord, StepRecord } from "../../core/record.ts";
 import { PAST } from "./gate.ts";
 import { colors, paintStatus } from "./style.ts";
-import { oneLine, table } from "./text.ts";
+import { count, oneLine, table } from "./text.ts";
 
 /** Attempts a step may have each time it is entered, by step. */
 export type AttemptsAllowed = ReadonlyMap<string, number>;
@@ -27,7 +27,9 @@ export function stepTable(record: RunRecord, interrupted: boolean, { allowed, at
     statuses.push(cutOff ? "interrupted" : step.status);
     rows.push([
       atEnd.has(id) ? `${id} (finally)` : id,
-      cutOff ? `interrupted in attempt ${step.attempts}` : sentence(id, step, allowed, blocked),
+      cutOff
+        ? `interrupted in attempt ${step.attempts}`
+        : `${sentence(id, step, allowed, blocked)}${reusedText(id, step, record)}`,
     ]);
   }
   return table([["STEP", "STATUS"], ...rows], (cell, row, column) => {
@@ -60,6 +62,13 @@ function sentence(id: string, step: StepRecord, allowed: AttemptsAllowed, blocke
     default:
       return step.status satisfies never;
   }
+}
+
+/** That it was taken over from an earlier run, or how many of its items were. */
+function reusedText(id: string, { status, items }: StepRecord, { volatile }: RunRecord): string {
+  const reused = volatile.reused?.[id];
+  if (reused === undefined || status === "skipped") return "";
+  return items ? `, ${reused} of ${count(items.total, "item")} reused` : ", reused";
 }
 
 function attemptOf(attempt: number, allowed: number | undefined): string {

@@ -76,6 +76,8 @@ export function endText(outcome: Outcome, name: string, gates: readonly OpenGate
     `run ${c.bold(record.runId)} ${paintStatus(status, VERBS[status])}${took ? ` after ${took}` : ""}${why}`,
   ];
   for (const [key, value] of Object.entries(record.outputs)) lines.push(`  ${key} = ${shortValue(value)}`);
+  const reused = reusedText(record);
+  if (reused !== null) lines.push(`  reused:  ${reused}`);
   const { usage, waitingUntil } = record.volatile;
   if (usage !== undefined) lines.push(`  used:    ${usageText(usage)}`);
   lines.push(`  folder:  ${displayPath(runDir)}`);
@@ -91,6 +93,19 @@ export function endText(outcome: Outcome, name: string, gates: readonly OpenGate
     lines.push(`  resume:  ${resume}`);
   }
   return lines;
+}
+
+/** `3 of 5 steps, 40 items of convert`; null if nothing was. */
+function reusedText({ steps, volatile }: RunRecord): string | null {
+  const reused = Object.entries(volatile.reused ?? {});
+  if (reused.length === 0) return null;
+  const fans = reused.filter(([id]) => steps[id]?.items);
+  const whole = reused.length - fans.length;
+  const all = Object.values(steps).filter(({ items }) => !items).length;
+  return [
+    ...(whole > 0 ? [`${whole} of ${count(all, "step")}`] : []),
+    ...fans.map(([id, items]) => `${items} of ${count(steps[id]?.items?.total ?? 0, "item")} of ${id}`),
+  ].join(", ");
 }
 
 const VERBS: Readonly<Record<RunRecord["status"], string>> = {
@@ -128,6 +143,7 @@ export function outcomeJson(
     steps: record.steps,
     attempt: attempt ?? null,
     gates: gates.map((gate) => openGateJson(gate, runDir, name)),
+    reused: record.volatile.reused ?? {},
     usage: record.volatile.usage ?? null,
     waitingUntil: record.volatile.waitingUntil ?? null,
     forkedFrom: record.volatile.forkedFrom ?? null,

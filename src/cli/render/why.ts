@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { StepWhy, Why } from "../../review/why.ts";
+import { inputsStory } from "../../review/why-inputs.ts";
 import type { StepPlan } from "../../review/why-resume.ts";
 import type { AttemptTrace } from "../../review/why-trace.ts";
+import { redoCommand } from "../../steps/inputs-since.ts";
 import { ATTEMPT_FILES, attemptDir } from "../../store/layout.ts";
-import { ancestryText, outcome } from "./event.ts";
+import { ancestryText, outcome, placeText } from "./event.ts";
 import { livenessJson, livenessText } from "./liveness.ts";
 import { lastLines } from "./log.ts";
 import { field } from "./status.ts";
@@ -64,8 +66,19 @@ function resumeLine({ resume }: Why, name: string): string {
   }
 }
 
+/** What of it was taken over, or why its command ran; and what has changed since. */
+function inputsParts({ inputs, changedSince }: StepWhy, again: string): string[] {
+  const parts: string[] = [];
+  if (inputs?.reusedFrom) parts.push(`reused from ${placeText(inputs.reusedFrom)}`);
+  else if (inputs && inputs.changed.length > 0) parts.push(`ran: ${inputs.changed.join(", ")}`);
+  if (inputs && inputs.changedMeanwhile.length > 0)
+    parts.push(`can not be reused: ${inputs.changedMeanwhile.join(", ")} while it ran`);
+  if (changedSince.length > 0) parts.push(`${changedSince.join(", ")} since: ${again} does it again`);
+  return parts;
+}
+
 /** Why, how it went, and what a resume would do with it unless that goes without saying. */
-function sentence(step: StepWhy, { liveness, forkedFrom }: Why): string {
+function sentence(step: StepWhy, { liveness, status: ofRun, runId, forkedFrom }: Why): string {
   const { attempts, status, because, resume } = step;
   const last = attempts.at(-1);
   const error = last?.record?.error;
@@ -75,6 +88,7 @@ function sentence(step: StepWhy, { liveness, forkedFrom }: Why): string {
       `failed on attempt ${attempts.length}${resume.does === "reuse" ? ", as it may" : ""}: ${error.message} [${error.code}]`,
     );
   else if (attempts.length > 1 && status === "succeeded") parts.push(`passed on attempt ${attempts.length}`);
+  parts.push(...inputsParts(step, redoCommand(ofRun, runId, step.step)));
   // What has to come first is a line of its own; what runs needs no resume.
   const isFirst = resume.does === "blocked" && resume.by.length > 0;
   const isPlain =
@@ -102,7 +116,7 @@ function planText({ does, because, attempt, until }: StepPlan): string {
 }
 
 /** The whole story of a step. */
-export function whyStepText(why: Why, step: StepWhy): string {
+export function whyStepText(why: Why, step: StepWhy, name: string): string {
   const lines = [
     field("step", step.step),
     field(
@@ -120,6 +134,11 @@ export function whyStepText(why: Why, step: StepWhy): string {
   lines.push(
     field("resume", `${paintPlan(step.resume.does, step.resume.does)}: ${oneLine(planReason(step.resume))}`),
   );
+  if (step.changedSince.length > 0) {
+    lines.push(field("since", oneLine(step.changedSince.join(", "))));
+    const again = redoCommand(why.status, shellWord(name), step.step);
+    lines.push(field("", `${again} does it, and what depends on it, again`));
+  }
   for (const attempt of step.attempts) lines.push("", ...attemptLines(why, step.step, attempt));
   return lines.join("\n");
 }
@@ -135,6 +154,7 @@ function attemptLines(why: Why, step: string, attempt: AttemptTrace): string[] {
     `  ${whenText(attempt)}`,
   ];
   if (attempt.shared) lines.push(`  it ran in ${why.forkedFrom?.run}, which this run was forked from`);
+  lines.push(...inputsLines(why, step, attempt));
   if (attempt.adopted) lines.push("  it outlived its engine, and a later one took it over");
   if (attempt.decision !== null) {
     const { decision, comment, by } = attempt.decision;
@@ -154,6 +174,23 @@ function attemptLines(why: Why, step: string, attempt: AttemptTrace): string[] {
   if (record.error?.hint !== undefined) lines.push(`    hint: ${oneLine(record.error.hint)}`);
   if (record.status !== "succeeded") lines.push(...stderrLines(why, step, attempt.attempt));
   lines.push(`  then: ${attempt.next === null ? "nothing yet" : oneLine(attempt.next)}`);
+  return lines;
+}
+
+function inputsLines(why: Why, step: string, { item, attempt }: AttemptTrace): string[] {
+  const story = inputsStory(attemptDir(why.runDir, { step, item, attempt }));
+  if (story === null) return [];
+  const { reusedFrom, comparedWith, changed, changedMeanwhile } = story;
+  const lines: string[] = [];
+  if (reusedFrom) {
+    lines.push(`  reused from ${placeText(reusedFrom)}: nothing that it depends on has changed`);
+    if (reusedFrom.ran) lines.push(`  its command ran as ${placeText(reusedFrom.ran)}`);
+  } else if (changed.length > 0) {
+    const than = comparedWith ? `compared with ${placeText(comparedWith)}` : "nothing could be reused";
+    lines.push(`  its command ran; ${than}:`, ...changed.map((sentence) => `    ${oneLine(sentence)}`));
+  }
+  for (const sentence of changedMeanwhile)
+    lines.push(`  it can not be reused: ${oneLine(sentence)} while it ran`);
   return lines;
 }
 
@@ -234,6 +271,8 @@ function stepJson(why: Why, step: StepWhy, whole: boolean): object {
       : null,
     next: last?.next ?? null,
     resume: step.resume,
+    inputs: step.inputs,
+    changedSince: step.changedSince,
     story: whole ? step.attempts.map((attempt) => attemptJson(why, step.step, attempt)) : null,
   };
 }
@@ -243,6 +282,7 @@ function attemptJson(why: Why, step: string, attempt: AttemptTrace): object {
   const failed = record !== null && record.error !== undefined;
   return {
     ...rest,
+    inputs: inputsStory(attemptDir(why.runDir, { step, item: attempt.item, attempt: attempt.attempt })),
     status: record?.status ?? null,
     exitCode: record?.exitCode ?? null,
     failure: failed
