@@ -186,13 +186,7 @@ test("whatever happens to the items, the counts and sets agree with them", () =>
           story.settle();
           if (story.state.status === "failed") story.engine("resume");
         } else if (node?.state.status === "running" && does !== "skip") story.ended(name, does);
-        else if (
-          story
-            .next()
-            .includes(
-              `start ${name} (${"cause" in (node?.state ?? {}) ? (node?.state as { cause: string }).cause : ""})`,
-            )
-        ) {
+        else if (story.decide().some((each) => each.do === "start" && each.index === node?.index)) {
           if (does === "skip") story.say({ event: "step_skipped", step: "fan", item, because: "so" });
           else story.started(name);
         }

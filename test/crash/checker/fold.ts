@@ -127,12 +127,12 @@ function apply(definition: Definition, state: Folded, line: Line): void {
       else startForeach(definition, state, named, line);
       return;
     case "attempt_waiting":
-      if (!named || named.status !== "running" || named.open !== line.attempt)
+      if (named?.status !== "running" || named.open !== line.attempt)
         complain(state, line, "says that an attempt waits that does not run");
       else named.status = "waiting";
       return;
     case "attempt_resumed":
-      if (!named || named.status !== "waiting" || named.open !== line.attempt)
+      if (named?.status !== "waiting" || named.open !== line.attempt)
         complain(state, line, "goes on with an attempt that does not wait");
       else named.status = "running";
       return;
