@@ -131,6 +131,12 @@ export const CATALOG: readonly { readonly group: string; readonly commands: read
         describe: "hold a run against every promise of its format",
         load: () => import("./commands/verify.ts"),
       },
+      {
+        name: "prune",
+        usage: "prune [RUN…]",
+        describe: "remove runs that are not needed any more",
+        load: () => import("./commands/prune.ts"),
+      },
     ],
   },
   {

@@ -1,7 +1,7 @@
 import { existsSync, linkSync, readFileSync, statfsSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { errnoOf, ioError } from "../store/io-error.ts";
-import { removeDeadCreating } from "../store/runs-dir.ts";
+import { removeLeftOvers } from "../store/left-over.ts";
 import { readProcess } from "../system/identity.ts";
 import { findProgram, firstLineOf } from "../system/program.ts";
 import { displayPath, listRuns } from "./find-run.ts";
@@ -64,9 +64,14 @@ function folder(runsDir: string): Check[] {
   const checks = [writable(at, present ? shown : `${shown} (to be made)`), fileSystem(at)];
   if (!present) return checks;
   try {
-    const removed = removeDeadCreating(runsDir);
+    const cleared = removeLeftOvers(runsDir);
+    const stuck = cleared.find(({ problem }) => problem !== null);
+    if (stuck?.problem) {
+      const hint = "remove it as somebody who may";
+      return [...checks, { name: "leftovers", status: "warning", detail: stuck.problem, hint }];
+    }
     const detail =
-      removed.length === 0 ? "none" : `${count(removed.length, "folder")} of dead processes removed`;
+      cleared.length === 0 ? "none" : `${count(cleared.length, "folder")} of dead processes removed`;
     return [...checks, ok("leftovers", detail)];
   } catch (error) {
     const { message } = ioError(error, "remove them");

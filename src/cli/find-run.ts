@@ -139,7 +139,7 @@ function real(path: string): string {
   }
 }
 
-function realOrSame(path: string): string {
+export function realOrSame(path: string): string {
   try {
     return realpathSync(path);
   } catch {

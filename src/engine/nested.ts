@@ -10,8 +10,8 @@ import type { NestedStep } from "../core/workflow.ts";
 import { resolveInputs } from "../language/inputs.ts";
 import { acceptSecrets } from "../secrets/supply.ts";
 import { ATTEMPT_FILES, attemptDir, CREATING_PREFIX, RUN_FILES } from "../store/layout.ts";
+import { removeLeftOvers } from "../store/left-over.ts";
 import { readRun } from "../store/open-run.ts";
-import { removeDeadCreating } from "../store/runs-dir.ts";
 import { shareTree } from "../store/share-tree.ts";
 import { ownIdentity } from "../system/identity.ts";
 import type { Outcome, ResumeRequest } from "./api.ts";
@@ -62,7 +62,7 @@ export async function driveNested(attempt: NestedAttempt): Promise<NestedEnd> {
   try {
     if (!existsSync(runDir)) {
       if (attempt.isStopped()) return { notRun: true };
-      removeDeadCreating(attemptDir(outer.places.runDir, name));
+      removeLeftOvers(attemptDir(outer.places.runDir, name));
       const before = goesOn ? runBefore(outer.places.runDir, name) : null;
       if (before === null) return endOf(await begin(attempt));
       copyRun(before, runDir, outer.sync);

@@ -15,7 +15,7 @@ import type { Places } from "../steps/scope.ts";
 import { type CreatedRun, createRun } from "../store/create-run.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
-import { removeDeadCreating } from "../store/runs-dir.ts";
+import { removeLeftOvers } from "../store/left-over.ts";
 import { gitState } from "../system/git.ts";
 import { ownIdentity } from "../system/identity.ts";
 import { findProject } from "../system/project.ts";
@@ -104,7 +104,7 @@ async function create(request: StartRequest, checked: CheckedStart): Promise<Ses
   const { file, loaded, inputs, secrets, project, runsDir, earlier } = checked;
   const clock = new Clock();
   const git = await gitState(project);
-  removeDeadCreating(runsDir);
+  removeLeftOvers(runsDir);
   const runId = request.runId ?? newRunId(loaded.workflow.id, new Date(clock.now()));
   const source = `project:${relative(project, file)}`;
   const { durability = "power", keepGoing, maxParallel, observer = {} } = request;

@@ -48,6 +48,9 @@ export const ATTEMPT_FILES = {
 /** Folders in which a run is being built; removed when their maker is dead. */
 export const CREATING_PREFIX = ".creating-";
 
+/** Runs that are being removed; whoever comes by removes the rest when their remover is dead. */
+export const PRUNING_PREFIX = ".pruning-";
+
 /** Bytes cut from the end of a journal by recovery. */
 export const tornFile = (n: number) => `${RUN_FILES.journal}.torn-${n}`;
 

@@ -8,6 +8,7 @@ import {
   cancelRequest,
   decideRequest,
   LOCK_FILES,
+  PRUNING_PREFIX,
   RUN_FILES,
   tornFile,
 } from "../../src/store/layout.ts";
@@ -24,6 +25,7 @@ test("every file name of the layout has an entry, and every entry a name in the 
   const n = "<n>" as unknown as number;
   const layout = [
     `${CREATING_PREFIX}<id>-<pid>-<start time>`,
+    `${PRUNING_PREFIX}<id>-<pid>-<start time>`,
     ...Object.values(RUN_FILES),
     tornFile(n),
     cancelRequest(n),

@@ -4,10 +4,10 @@ import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createRun, type RunBuild } from "../../src/store/create-run.ts";
+import { removeLeftOvers } from "../../src/store/left-over.ts";
 import { readSnapshotIfCurrent } from "../../src/store/open-run.ts";
 import { newOwner } from "../../src/store/owner.ts";
 import { recoverJournal } from "../../src/store/recover.ts";
-import { removeDeadCreating } from "../../src/store/runs-dir.ts";
 import { AT, created, hasCode, makeRun, RUN, record, tempDir, VERSION } from "./helpers.ts";
 
 const build: RunBuild = {
@@ -171,12 +171,12 @@ test("what makers that died left behind is cleared away, and nothing else", (t) 
   put(".creating-elsewhere-1-1", { ...own, bootId: "another", host: "build-7" });
   put(".creating-unknown-1-1");
   makeRun(runsDir);
-  assert.deepEqual(removeDeadCreating(runsDir), [".creating-dead-1-1"]);
+  assert.deepEqual(removeLeftOvers(runsDir), [{ name: ".creating-dead-1-1", problem: null }]);
   assert.deepEqual(fs.readdirSync(runsDir).sort(), [
     ".creating-alive-1-1",
     ".creating-elsewhere-1-1",
     ".creating-unknown-1-1",
     RUN,
   ]);
-  assert.deepEqual(removeDeadCreating(join(runsDir, "missing")), []);
+  assert.deepEqual(removeLeftOvers(join(runsDir, "missing")), []);
 });
