@@ -11,8 +11,8 @@ import { secretsAgain } from "../secrets/supply.ts";
 import { readGate } from "../steps/approval.ts";
 import { createRun } from "../store/create-run.ts";
 import { attemptDir, RUN_FILES } from "../store/layout.ts";
+import { removeLeftOvers } from "../store/left-over.ts";
 import { readRun } from "../store/open-run.ts";
-import { removeDeadCreating } from "../store/runs-dir.ts";
 import type { Shared } from "../store/share-tree.ts";
 import { type History, takeHistory } from "../store/take-history.ts";
 import { gitState } from "../system/git.ts";
@@ -149,7 +149,7 @@ async function create(request: ForkRequest, checked: CheckedFork, options: Drive
   const observer = options.observer ?? {};
   const clock = new Clock();
   const git = await gitState(project);
-  removeDeadCreating(runsDir);
+  removeLeftOvers(runsDir);
   const runId = request.runId ?? newRunId(workflow.id, new Date(clock.now()));
   const durability = request.durability ?? created.options.durability;
   const sync = durability === "power";

@@ -13,7 +13,7 @@ import { isAlive } from "../system/identity.ts";
 export function liveStep(runDir: string): { readonly step: string; readonly pid: number } | null {
   for (const { started, engine } of openAttempts(readJournal(runDir).lines)) {
     const step = placeName(started);
-    const process = started.volatile?.process;
+    const process = started.volatile && "process" in started.volatile ? started.volatile.process : undefined;
     if (process && engine && isAlive({ ...engine, ...process }) === "alive")
       return { step, pid: process.pid };
     const nested = join(attemptDir(runDir, started), ATTEMPT_FILES.run);
