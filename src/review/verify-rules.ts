@@ -80,6 +80,11 @@ export const RULES = {
     promise: "the exit status that the wrapper wrote is the one in the journal",
     todo: "undo the change: the journal's is the one that counts",
   },
+  "nested-run": {
+    promise:
+      "the nested run of an attempt is a run of the step's workflow, and came to what the attempt's record says",
+    todo: "undo the change, or restore the nested run from a copy",
+  },
   "artifact-intact": {
     promise: "an artifact has the size and the SHA-256 that were recorded",
     todo: "restore it from a copy, or make it again with wf resume RUN --from its step",
