@@ -57,7 +57,7 @@ function checkAgreement(
   context: AttemptsContext,
   known: KnownAttempt,
   step: NestedStep,
-  { lines: [created], record, workflow }: Pass,
+  { lines: [created], record, workflow, trusted: isTrusted }: Pass,
   folder: string,
 ): void {
   const { findings, definitions, trusted } = context;
@@ -69,7 +69,7 @@ function checkAgreement(
   else if (parent.attempt > known.attempt) differ(`it is the run of a later attempt, ${parent.attempt}`);
   if (trusted && !definitions.ran(step, created.workflow))
     differ(`its definition, ${created.workflow.id}, is not the one that the step runs`);
-  if (known.ended === null || record === null || workflow === null) return;
+  if (known.ended === null || record === null || workflow === null || !isTrusted) return;
   const { seq, record: attempt } = known.ended;
   for (const fault of endFaults(step, attempt, record, workflow)) {
     findings.damage("nested-run", folder, `${fault} (line ${seq} of the journal around it)`);

@@ -48,11 +48,11 @@ export const RULES = {
     todo: "nothing: readers take the rest from the journal, and the next engine writes it",
   },
   "definition-intact": {
-    promise: "workflow.yaml is the file that the run was created with",
+    promise: "the definition is the file that the run was created with, or went on with",
     todo: "undo the change: a run goes on with its own definition only",
   },
   "definition-files": {
-    promise: "the files that the definition names are in prompts/ and workflows/",
+    promise: "the files that a definition names are in prompts/ and workflows/ beside it",
     todo: "restore the file from a copy",
   },
   "attempt-folder": {
