@@ -134,6 +134,25 @@ test("it says what is lost and what it is needed for", async (t) => {
   );
 });
 
+test("a fork keeps what it shares with a run that is gone", async (t) => {
+  const rig = await withRuns(
+    t,
+    ["origin"],
+    `${GOOD}  - { id: publish, run: 'cat {{steps.build.outputs.file}}' }\n`,
+  );
+  await rig.wf(["fork", "origin@publish", "--run-id", "fork"]);
+  const { value } = await rig.json(["prune", "origin", "--yes"]);
+  const [origin] = value.runs;
+  assert.ok(origin.removed && origin.sharedFiles > 0, JSON.stringify(origin));
+  assert.deepEqual(
+    origin.neededFor.map(({ kind, run }: Parsed) => [kind, run]),
+    [["fork", "fork"]],
+  );
+  assert.deepEqual(present(rig), ["fork"]);
+  assert.equal((await rig.wf(["verify", "fork"])).code, 0);
+  assert.equal((await rig.wf(["fork", "fork@publish", "--run-id", "second"])).code, 0);
+});
+
 /** What `wf fork` and `wf run --reuse` write into the first line. */
 function name(rig: Rig, run: string, volatile: object): void {
   const path = `.wf/runs/${run}/progress.ndjson`;
