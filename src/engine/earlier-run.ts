@@ -55,9 +55,11 @@ export class EarlierRun {
     }
     this.runId = created.run;
     this.source = sourceOf(lines);
+    const edited = editedAttempts(lines);
     for (const line of lines) {
       if (line.event === "attempt_started") this.#nested.set(placeName(line), line);
       if (line.event !== "attempt_ended" || line.record.status !== "succeeded") continue;
+      if (edited.has(attemptPath(line.record))) continue;
       const of = this.#ended.get(line.record.step) ?? [];
       if (of.push(line) === 1) this.#ended.set(line.record.step, of);
     }
@@ -149,6 +151,11 @@ function refused(runDir: string, why: string, hint = "name another run, or leave
     message: `nothing can be taken from the run ${runDir}: ${why}`,
     hint,
   });
+}
+
+/** Attempts that left something else than what their run has of them now; by their folder in the run. */
+export function editedAttempts(lines: readonly JournalLine[]): ReadonlySet<string> {
+  return new Set(lines.flatMap((line) => (line.event === "output_changed" ? [attemptPath(line)] : [])));
 }
 
 /** The last that the run was told. */

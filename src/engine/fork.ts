@@ -156,7 +156,7 @@ async function create(request: ForkRequest, checked: CheckedFork, options: Drive
   const runDir = join(runsDir, runId);
   const back = relative(runDir, project);
   const inside = !relative(project, runDir).startsWith("..") && !isAbsolute(back);
-  const { git: _, projectFromRun: __, ...volatile } = created.volatile;
+  const { git: _, projectFromRun: __, reuse: ___, ...volatile } = created.volatile;
   const events: RunEvent[] = [
     {
       ...eventOf(created),

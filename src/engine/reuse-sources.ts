@@ -4,8 +4,18 @@ import { MAX_REUSED_RUNS } from "../core/limits.ts";
 import { WfError } from "../core/problem.ts";
 import { placeOf, type StepNode } from "../core/state.ts";
 import { readInputs } from "../steps/inputs-record.ts";
-import { dirOf, type EarlierAttempt, EarlierRun, type FoundAttempt, ownAttempts } from "./earlier-run.ts";
+import { readJournal } from "../store/read-journal.ts";
+import {
+  dirOf,
+  type EarlierAttempt,
+  EarlierRun,
+  editedAttempts,
+  type FoundAttempt,
+  ownAttempts,
+} from "./earlier-run.ts";
 import type { Session } from "./session.ts";
+
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * Where finished attempts are looked for: in the run itself, in the one that it was told to reuse, in the one that that
@@ -15,6 +25,7 @@ export class ReuseSources {
   readonly #session: Session;
   readonly #runs: EarlierRun[] = [];
   readonly #seen: Set<string>;
+  #edited: ReadonlySet<string> | null = null;
   #isComplete = false;
 
   constructor(session: Session) {
@@ -58,9 +69,18 @@ export class ReuseSources {
     return null;
   }
 
-  #own(node: StepNode): Generator<EarlierAttempt> {
+  *#own(node: StepNode): Generator<EarlierAttempt> {
     const { state, places } = this.#session;
-    return ownAttempts(places.runDir, state.runId, placeOf(node), node.attempts);
+    for (const attempt of ownAttempts(places.runDir, state.runId, placeOf(node), node.attempts)) {
+      if (!this.#editedInFork().has(attempt.place.path)) yield attempt;
+    }
+  }
+
+  #editedInFork(): ReadonlySet<string> {
+    const { state, places } = this.#session;
+    if (state.forkedFrom === null) return NONE;
+    this.#edited ??= editedAttempts(readJournal(places.runDir).lines);
+    return this.#edited;
   }
 
   *#all(): Generator<EarlierRun> {

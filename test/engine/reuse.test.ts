@@ -406,6 +406,23 @@ steps:
     assert.deepEqual(await changed(project, "two"), ["a: the value of its output dir names its run"]);
   });
 
+  test("what a fork has put in the place of an output is not taken for what the command made", async (t) => {
+    const project = projectFor(t);
+    writeBuild(project);
+    await run(project, "one");
+    ran(project);
+    project.write("other.txt", "const other = 1;\n");
+    const forked = await project.wf(["fork", "one@test", "--run-id", "fork", "--set", "bundle=other.txt"]);
+    assert.equal(forked.code, 0, forked.stderr);
+    assert.deepEqual(ran(project), ["test"]);
+    await run(project, "two", "--reuse", "fork");
+    assert.deepEqual(ran(project), ["compile", "test"]);
+    assert.equal(
+      fs.readFileSync(join(at(project, "two"), "steps/compile/attempt-1/outputs/bundle.txt"), "utf8"),
+      "const a = 1;\n",
+    );
+  });
+
   test("an input that changes while the command runs: it has succeeded, and is never taken over", async (t) => {
     const project = projectFor(t);
     project.write("in.txt", "before\n");
