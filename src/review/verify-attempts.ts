@@ -1,20 +1,21 @@
 import type { Dirent } from "node:fs";
 import type { JournalLine } from "../core/event.ts";
+import { type AttemptName, placeName } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { Step, Workflow } from "../core/workflow.ts";
+import type { Step } from "../core/workflow.ts";
 import { isTempName } from "../store/atomic-file.ts";
-import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
+import { ATTEMPT_FILES, attemptPath, CREATING_PREFIX, RUN_FILES } from "../store/layout.ts";
 import type { Claims } from "./verify-claims.ts";
+import type { Definitions } from "./verify-definition.ts";
 import { checkEnd } from "./verify-ended.ts";
 import type { Files, Kind } from "./verify-files.ts";
 import { checkGate, type Gates } from "./verify-gates.ts";
 import { checkMade } from "./verify-made.ts";
+import { checkNested, type LookInto } from "./verify-nested.ts";
 import type { Findings } from "./verify-rules.ts";
 
 /** An attempt, as the journal tells of it. */
-export interface KnownAttempt {
-  readonly step: string;
-  readonly attempt: number;
+export interface KnownAttempt extends AttemptName {
   readonly started: Started | null;
   ended: Ended | null;
 }
@@ -29,27 +30,32 @@ export interface Present {
 }
 
 export interface Attempts {
+  /** By step, or item of one, such as `fan/item-3`; then by number. */
   readonly of: ReadonlyMap<string, ReadonlyMap<number, KnownAttempt>>;
+  /** Steps that have any. */
+  readonly steps: ReadonlySet<string>;
   readonly count: number;
 }
 
-/** By step and number. */
 export function attemptsOf(lines: Iterable<JournalLine>): Attempts {
   const of = new Map<string, Map<number, KnownAttempt>>();
+  const steps = new Set<string>();
   let count = 0;
-  const put = (step: string, attempt: number, started: Started | null): KnownAttempt => {
-    const own = of.get(step) ?? new Map<number, KnownAttempt>();
-    of.set(step, own);
-    const known = own.get(attempt) ?? { step, attempt, started, ended: null };
+  const put = ({ step, item, attempt }: AttemptName, started: Started | null): KnownAttempt => {
+    const place = placeName({ step, item });
+    const own = of.get(place) ?? new Map<number, KnownAttempt>();
+    of.set(place, own);
+    steps.add(step);
+    const known = own.get(attempt) ?? { step, item, attempt, started, ended: null };
     if (!own.has(attempt)) count += 1;
     own.set(attempt, known);
     return known;
   };
   for (const line of lines) {
-    if (line.event === "attempt_started") put(line.step, line.attempt, line);
-    else if (line.event === "attempt_ended") put(line.record.step, line.record.attempt, null).ended ??= line;
+    if (line.event === "attempt_started") put(line, line);
+    else if (line.event === "attempt_ended") put(line.record, null).ended ??= line;
   }
-  return { of, count };
+  return { of, steps, count };
 }
 
 export interface AttemptsContext {
@@ -58,8 +64,9 @@ export interface AttemptsContext {
   readonly claims: Claims;
   readonly attempts: Attempts;
   readonly gates: Gates;
-  /** Null if the definition can not be read. */
-  readonly workflow: Workflow | null;
+  readonly definitions: Definitions;
+  /** Of secret values nothing can be compared. */
+  readonly hasSecrets: boolean;
   /** Nothing is wrong with the journal: what it does not know of is not there by right. */
   readonly trusted: boolean;
   /** The last that wrote into the journal. */
@@ -68,6 +75,7 @@ export interface AttemptsContext {
   readonly inputsAt: (seq: number) => JsonObject | null;
   /** By epoch. */
   readonly versions: ReadonlyMap<number, string>;
+  readonly lookInto: LookInto;
   artifacts: number;
 }
 
@@ -76,36 +84,42 @@ const KINDS: Readonly<Record<string, Kind>> = {
   [ATTEMPT_FILES.outputs]: "folder",
   [ATTEMPT_FILES.values]: "folder",
   [ATTEMPT_FILES.work]: "folder",
+  [ATTEMPT_FILES.run]: "folder",
 };
 
 /** `steps/`: a folder for each attempt of the journal, what is in it as it was recorded, and nothing else. */
 export function checkAttempts(context: AttemptsContext): void {
-  const { files, findings, attempts, workflow, trusted } = context;
-  const steps = new Map(workflow?.steps.map((step) => [step.id, step]));
+  const { files, findings, attempts, definitions, trusted } = context;
   const seen = new Set<KnownAttempt>();
   for (const entry of files.list(RUN_FILES.steps)) {
     const path = `${RUN_FILES.steps}/${entry.name}`;
-    const isStep = workflow === null ? attempts.of.has(entry.name) : steps.has(entry.name);
-    if (!isStep && (trusted || workflow))
+    const step = definitions.step(entry.name);
+    const isStep = step !== undefined || (definitions.first === null && attempts.steps.has(entry.name));
+    if (!isStep && (trusted || definitions.first))
       findings.damage("known-names", path, "no step has this name", { repair: "quarantine" });
-    else if (files.is(entry, path, "folder")) checkStep(context, entry.name, steps.get(entry.name), seen);
+    else if (files.is(entry, path, "folder")) checkPlace(context, entry.name, step, seen);
   }
   for (const own of attempts.of.values()) {
     for (const known of own.values()) if (!seen.has(known)) missingFolder(context, known);
   }
 }
 
-function checkStep(
+/** What stands in the folder of a step, or of an item of one. */
+function checkPlace(
   context: AttemptsContext,
-  step: string,
+  place: string,
   definition: Step | undefined,
   seen: Set<KnownAttempt>,
 ): void {
   const { files, findings, attempts } = context;
-  const own = attempts.of.get(step);
-  for (const entry of files.list(`${RUN_FILES.steps}/${step}`)) {
-    const path = `${RUN_FILES.steps}/${step}/${entry.name}`;
+  const own = attempts.of.get(place);
+  for (const entry of files.list(`${RUN_FILES.steps}/${place}`)) {
+    const path = `${RUN_FILES.steps}/${place}/${entry.name}`;
     const number = Number(/^attempt-([1-9]\d{0,8})$/.exec(entry.name)?.[1] ?? 0);
+    if (number === 0 && isItem(context, place, entry.name, definition)) {
+      if (files.is(entry, path, "folder")) checkPlace(context, `${place}/${entry.name}`, definition, seen);
+      continue;
+    }
     if (number === 0) {
       findings.damage("known-names", path, "no attempt has this name", { repair: "quarantine" });
       continue;
@@ -113,9 +127,15 @@ function checkStep(
     const known = own?.get(number);
     if (known) seen.add(known);
     if (!files.is(entry, path, "folder")) continue;
-    if (known) checkAttempt(context, known, definition, path);
+    if (known) checkAttempt(context, known, path);
     else if (context.trusted) strayFolder(context, path, number, own);
   }
+}
+
+/** A folder of an item, in that of a step with `foreach`. */
+function isItem({ attempts }: AttemptsContext, place: string, name: string, step: Step | undefined): boolean {
+  if (place.includes("/") || !/^item-(?:0|[1-9]\d{0,8})$/.test(name)) return false;
+  return step ? step.foreach !== undefined : attempts.of.has(`${place}/${name}`);
 }
 
 /** Made before its start was in the journal: it can not have run, and the next engine takes its place. */
@@ -150,19 +170,16 @@ export function isLast({ claims, lastEpoch }: AttemptsContext, { epoch }: Ended)
   return epoch === lastEpoch && claims.diedOrLives(claims.latest);
 }
 
-function checkAttempt(
-  context: AttemptsContext,
-  known: KnownAttempt,
-  step: Step | undefined,
-  path: string,
-): void {
-  const { files, findings } = context;
+function checkAttempt(context: AttemptsContext, known: KnownAttempt, path: string): void {
+  const { files, findings, definitions } = context;
+  const step = definitions.stepAt(known.step, (known.started ?? known.ended)?.seq ?? 0);
   const present = new Map<string, Dirent>();
   for (const entry of files.list(path)) {
     const { name } = entry;
     const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
     if (kind === undefined) {
-      if (isTempName(name)) findings.note("left-over", `${path}/${name}`, "a write was cut off here");
+      if (isTempName(name) || name.startsWith(CREATING_PREFIX))
+        findings.note("left-over", `${path}/${name}`, "a write was cut off here");
       else
         findings.damage("known-names", `${path}/${name}`, "an attempt has nothing of this name", {
           repair: "quarantine",
@@ -180,4 +197,5 @@ function checkAttempt(
       repair: "quarantine",
     });
   checkEnd(context, known, path, { has, isFile });
+  checkNested(context, known, step, path, present.get(ATTEMPT_FILES.run)?.isDirectory() ?? false);
 }

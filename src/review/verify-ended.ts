@@ -1,5 +1,7 @@
 import type { AttemptRecord, FileOutput } from "../core/event.ts";
+import { placeName } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
+import { filesOf } from "../core/output-value.ts";
 import { ATTEMPT_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
 import {
@@ -35,7 +37,11 @@ export function checkEnd(
   checkExit(context, ended.record, path, present, lost);
   if (present.has(ATTEMPT_FILES.exit)) checkLogs(context, ended, path, present, lost);
   for (const [key, output] of Object.entries(ended.record.outputs)) {
-    if ("file" in output) checkArtifact(context, `${known.step}/${known.attempt}`, key, output);
+    for (const file of filesOf(output)) {
+      // What a nested run made is looked at there, and the outputs of the two are held against each other.
+      if (file.file.startsWith(`${path}/${ATTEMPT_FILES.run}/`)) continue;
+      checkArtifact(context, `${placeName(known)}/${known.attempt}`, key, file);
+    }
   }
 }
 

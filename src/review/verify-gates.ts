@@ -28,12 +28,14 @@ export class Gates {
   readonly schemas: RunSchemas;
   readonly claims: Claims;
   readonly findings: Findings;
+  /** Of the run around it, and its folder there. */
+  readonly around: { readonly gates: Gates; readonly folder: string } | null;
   readonly #decided = new Map<string, Decided>();
   readonly #read = new Map<string, Gate | null>();
   readonly #approvals: readonly string[];
 
   constructor(
-    parts: Pick<Gates, "files" | "schemas" | "claims" | "findings">,
+    parts: Pick<Gates, "files" | "schemas" | "claims" | "findings" | "around">,
     lines: Iterable<JournalLine>,
     approvals: readonly string[],
   ) {
@@ -41,6 +43,7 @@ export class Gates {
     this.schemas = parts.schemas;
     this.claims = parts.claims;
     this.findings = parts.findings;
+    this.around = parts.around;
     this.#approvals = approvals;
     for (const line of lines) {
       if (line.event === "decision") this.#decided.set(attemptPath(line), line);
@@ -80,7 +83,7 @@ export class Gates {
           return `${step}/${name.replace("attempt-", "")}`;
       }
     }
-    return null;
+    return this.around?.gates.shownAs(`${this.around.folder}/${file}`, sha256) ?? null;
   }
 }
 

@@ -19,7 +19,7 @@ export function checkMade(
   path: string,
   { has, isFile }: Present,
 ): void {
-  if (!started || step.type === "approval") return;
+  if (!started || step.type === "approval" || step.type === "workflow") return;
   const { findings, claims } = context;
   const lost = claims.mayHaveLostPower(started.epoch);
   const judge = (rule: Rule, name: string, fault: string | null) => {
@@ -34,7 +34,7 @@ export function checkMade(
   const text = (name: string) => (isFile(name) ? context.files.text(`${path}/${name}`) : null);
   // Another version may make another text of the same step; in a run with secrets they are masked.
   const isOurs = context.versions.get(started.epoch) === VERSION;
-  const isPlain = isOurs && !context.workflow?.inputs.some(({ secret }) => secret);
+  const isPlain = isOurs && !context.hasSecrets;
   if (step.type === "command") {
     const found = isPlain ? text(script) : null;
     if (found !== null) judge("attempt-script", script, scriptFault(found, step));
@@ -42,7 +42,6 @@ export function checkMade(
     if (known !== null) judge("attempt-files", ATTEMPT_FILES.inputs, inputsFault(context, known));
     return;
   }
-  if (step.type === "workflow") return;
   const shown = isPlain ? text(prompt) : null;
   if (shown !== null) judge("attempt-script", prompt, promptFault(shown, step));
   const call = text(agent);

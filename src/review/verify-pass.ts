@@ -1,16 +1,14 @@
-import { createHash } from "node:crypto";
-import { basename } from "node:path";
+import { join } from "node:path";
 import type { JournalLine } from "../core/event.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { RunRecord } from "../core/record.ts";
 import { toRecord } from "../core/record.ts";
 import type { Workflow } from "../core/workflow.ts";
-import { loadWorkflow } from "../language/load.ts";
 import { isTempName } from "../store/atomic-file.ts";
-import { noting, readCopies } from "../store/copies.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { attemptsOf, checkAttempts } from "./verify-attempts.ts";
 import { Claims, checkClaims } from "./verify-claims.ts";
+import { checkDefinitions, DefinitionReader } from "./verify-definition.ts";
 import { Files, type Kind } from "./verify-files.ts";
 import { checkRequests, Gates } from "./verify-gates.ts";
 import { checkJournal, type JournalReading } from "./verify-journal.ts";
@@ -21,7 +19,12 @@ import { checkStory } from "./verify-story.ts";
 
 /** One look at all of a run. */
 export interface Pass {
+  /** Of the run itself. */
   readonly findings: readonly Finding[];
+  /** Its nested runs, by their folders. */
+  readonly nested: ReadonlyMap<string, Pass>;
+  /** The definition that it began with; null if it can not be read. */
+  readonly workflow: Workflow | null;
   readonly lines: readonly JournalLine[];
   readonly torn: JournalReading["torn"];
   /** Nothing is wrong with the journal but perhaps its last append. */
@@ -49,40 +52,61 @@ const KINDS: Readonly<Record<string, Kind>> = {
   [RUN_FILES.workspace]: "folder",
   [RUN_FILES.prompts]: "folder",
   [RUN_FILES.workflows]: "folder",
+  [RUN_FILES.definitions]: "folder",
   [RUN_FILES.quarantine]: "folder",
 };
 
+/** How to look at a run. */
+interface Look {
+  /** The epoch of a claim that the caller holds: who drove the run before it is what counts. */
+  readonly own?: number;
+  /** Not into nested runs. */
+  readonly goesIn?: false;
+}
+
+/** What the looks at a run and at those nested in it have in common. */
+interface Shared {
+  readonly schemas: RunSchemas;
+  readonly reader: DefinitionReader;
+  readonly around: Gates["around"];
+}
+
 /**
- * Looks at each file of a run once. The snapshot first and the folders before the journal: both only tell of what is
- * in the journal by then.
- *
- * @param own the epoch of a claim that the caller holds: who drove the run before it is what counts
+ * Looks at each file of a run once, and of those nested in it. The snapshot first and the folders before the journal:
+ * both only tell of what is in the journal by then.
  */
-export function lookAtRun(runDir: string, own: number | null): Pass {
+export function lookAtRun(
+  runDir: string,
+  { own, goesIn }: Look = {},
+  shared: Shared = { schemas: new RunSchemas(), reader: new DefinitionReader(), around: null },
+): Pass {
+  const { schemas, reader, around } = shared;
   const findings = new Findings();
   const files = new Files(runDir, findings);
-  const schemas = new RunSchemas();
+  const nested = new Map<string, Pass>();
   const snapshot = checkSnapshotText(files, schemas, findings);
   const top = checkTop(files, findings);
   const bytes = top.has(RUN_FILES.journal) ? files.read(RUN_FILES.journal) : null;
   if (bytes === null) {
     if (!top.has(RUN_FILES.journal)) findings.damage("journal-readable", RUN_FILES.journal, "it is missing");
     const checked = { lines: 0, attempts: 0, artifacts: 0, names: files.seen };
-    return { findings: findings.all, lines: [], torn: null, trusted: false, record: null, checked };
+    const nothing = { lines: [], torn: null, trusted: false, record: null, workflow: null };
+    return { findings: findings.all, nested, ...nothing, checked };
   }
   const journal = checkJournal(bytes, schemas, findings);
   const { lines } = journal;
   const all = [...lines, ...journal.beyond];
   const claims = withoutOwn(checkClaims(files, lines, journal.epochs, findings), own);
   checkEnd(journal, snapshot, claims, findings);
-  const workflow = checkDefinition(files, lines, findings);
-  const story = workflow && checkStory(workflow, lines, snapshot?.record.volatile ?? null, findings);
+  const definitions = checkDefinitions(files, lines, reader, findings);
+  const workflow = definitions.first;
+  const story =
+    workflow && checkStory(workflow, definitions, lines, snapshot?.record.volatile ?? null, findings);
   const trusted = !findings.all.some(({ level, rule }) => level === "damage" && JOURNAL.has(rule));
   const clean = !claims.diedOrLives(claims.latest) && story?.state.status !== "running";
   const asOf = story?.asOf ?? null;
   if (snapshot) checkSnapshot(snapshot, journal, { trusted, asOf, clean }, findings);
-  const approvals = workflow?.steps.filter(({ type }) => type === "approval").map(({ id }) => id) ?? [];
-  const gates = new Gates({ files, schemas, claims, findings }, all, approvals);
+  const gates = new Gates({ files, schemas, claims, findings, around }, all, definitions.approvals);
   const attempts = attemptsOf(all);
   const context = {
     files,
@@ -90,18 +114,28 @@ export function lookAtRun(runDir: string, own: number | null): Pass {
     claims,
     attempts,
     gates,
-    workflow,
+    definitions,
+    hasSecrets: workflow?.inputs.some(({ secret }) => secret) ?? false,
     trusted,
     lastEpoch: lines.at(-1)?.epoch ?? 0,
     inputsAt: story === null ? () => null : inputsAt(lines),
     versions: versionsOf(lines),
     artifacts: 0,
+    lookInto: (folder: string) => {
+      if (goesIn === false) return null;
+      const inner = { schemas, reader, around: { gates, folder } };
+      const pass = lookAtRun(join(runDir, folder), {}, inner);
+      nested.set(folder, pass);
+      return pass;
+    },
   };
   checkAttempts(context);
   checkRequests(gates, all);
   const isWhole = story !== null && story.folded === lines.length;
   return {
     findings: trusted ? findings.all : findings.all.map(withoutRebuild),
+    nested,
+    workflow,
     lines,
     torn: journal.torn,
     trusted,
@@ -165,42 +199,22 @@ function checkEnd(
 
 const ENDINGS: ReadonlySet<string> = new Set(["engine_started", "run_waiting", "run_ended"]);
 
-/** The definition, if it is the one that the run was created with and nothing that it names is missing. */
-function checkDefinition(files: Files, lines: readonly JournalLine[], findings: Findings): Workflow | null {
-  const path = RUN_FILES.definition;
-  const created = lines[0];
-  if (files.kind(path) === null) findings.damage("definition-intact", path, "it is missing");
-  const bytes = files.read(path);
-  if (bytes === null || created?.event !== "run_created") return null;
-  if (createHash("sha256").update(bytes).digest("hex") !== created.workflow.sha256) {
-    findings.damage("definition-intact", path, "its SHA-256 is not the one of run_created");
-    return null;
-  }
-  const { readFile, found, missing } = noting(readCopies(files.runDir));
-  const loaded = loadWorkflow({ path: basename(path), bytes, readFile }, created.workflow);
-  for (const copy of missing) {
-    findings.damage("definition-files", copy, "it is missing, and the definition names it");
-  }
-  const named = new Set([...found.keys(), ...missing]);
-  for (const folder of [RUN_FILES.prompts, RUN_FILES.workflows]) checkCopies(files, folder, named, findings);
-  if (loaded.ok) return loaded.workflow;
-  if (missing.size === 0) {
-    const what = `this version of wf can not read it: ${loaded.problems[0].message}`;
-    findings.damage("definition-intact", path, what);
-  }
-  return null;
+/** Of a run and of those nested in it, by paths relative to the run. */
+export function findingsIn({ findings, nested }: Pass): Finding[] {
+  return [...findings, ...[...nested].flatMap(([folder, pass]) => findingsIn(pass).map(within(folder)))];
 }
 
-/** What is in `prompts/` or `workflows/`, which nothing but the definition names. */
-function checkCopies(files: Files, folder: string, named: ReadonlySet<string>, findings: Findings): void {
-  if (files.kind(folder) !== "folder") return;
-  for (const entry of files.list(folder)) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory() && [...named].some((each) => each.startsWith(`${path}/`)))
-      checkCopies(files, path, named, findings);
-    else if (named.has(path)) files.is(entry, path, "file");
-    else findings.damage("known-names", path, "the definition names no such file", { repair: "quarantine" });
+function within(folder: string): (finding: Finding) => Finding {
+  return (finding) => ({ ...finding, path: finding.path === "." ? folder : `${folder}/${finding.path}` });
+}
+
+export function checkedIn({ checked, nested }: Pass): Checked {
+  const sum = { ...checked };
+  for (const pass of nested.values()) {
+    const inner = checkedIn(pass);
+    for (const key of ["lines", "attempts", "artifacts", "names"] as const) sum[key] += inner[key];
   }
+  return sum;
 }
 
 /** From a journal that is wrong itself nothing is written again. */
@@ -227,8 +241,8 @@ function inputsAt(lines: readonly JournalLine[]): (seq: number) => JsonObject {
   };
 }
 
-function withoutOwn(claims: Claims, own: number | null): Claims {
-  if (own === null) return claims;
+function withoutOwn(claims: Claims, own: number | undefined): Claims {
+  if (own === undefined) return claims;
   const owners = new Map([...claims.owners].filter(([epoch]) => epoch !== own));
   return new Claims(owners, claims.freed);
 }

@@ -11,7 +11,7 @@ import { recoverJournal } from "../store/recover.ts";
 import { writeSnapshot } from "../store/snapshot.ts";
 import { VERSION } from "../system/version.ts";
 import { type Verified, type VerifiedRun, verifyRun } from "./verify.ts";
-import { lookAtRun, type Pass } from "./verify-pass.ts";
+import { findingsIn, lookAtRun, type Pass } from "./verify-pass.ts";
 import type { Finding } from "./verify-rules.ts";
 
 /** One thing that a repair did. */
@@ -31,26 +31,41 @@ export interface Repair {
 
 /**
  * Takes the claim, writes again what the journal is enough for, cuts off a torn end as a resume would, and moves aside
- * what has no place in a run. Deletes nothing. Where there is nothing to repair it takes no claim.
+ * what has no place in a run; the same in each nested run. Deletes nothing. Where there is nothing to repair it takes no
+ * claim.
  *
  * Raises RUN_LOCKED if somebody drives the run, LEGACY_RUN, RUN_DAMAGED if its newest claim can not be understood.
  */
-export async function repairRun(
-  path: string,
-  onWaiting: (owner: Owner, staleMs: number) => void,
-): Promise<Repair> {
+export async function repairRun(path: string, onWaiting: OnWaiting): Promise<Repair> {
   const before = await verifyRun(path);
   if (before.kind === "legacy") throw legacy(before);
   const canHelp = before.findings.some(({ repair }) => repair !== undefined);
   if (!canHelp && before.liveness.state === "nobody") return { repaired: [], verified: before };
-  const held = await claim(path, { version: VERSION, onWaiting });
-  let repaired: Repaired[];
+  const repaired = await repairAll(path, before.pass, onWaiting);
+  return { repaired, verified: (await verifyRun(path)) as VerifiedRun };
+}
+
+type OnWaiting = (owner: Owner, staleMs: number) => void;
+
+/** Whoever holds the claim on a run holds off those who would drive what is nested in it. */
+async function repairAll(runDir: string, { nested }: Pass, onWaiting: OnWaiting): Promise<Repaired[]> {
+  const held = await claim(runDir, { version: VERSION, onWaiting });
   try {
-    repaired = new Repairer(path).repair(held.epoch);
+    const repaired = new Repairer(runDir).repair(held.epoch);
+    for (const [folder, pass] of nested) {
+      const canHelp = findingsIn(pass).some(
+        ({ repair, rule }) => repair !== undefined || rule === "left-over",
+      );
+      if (!canHelp || !fs.existsSync(join(runDir, folder))) continue;
+      const within = (path: string) => `${folder}/${path}`;
+      for (const { did, path, kept } of await repairAll(join(runDir, folder), pass, onWaiting)) {
+        repaired.push({ did, path: within(path), kept: kept === null ? null : within(kept) });
+      }
+    }
+    return repaired;
   } finally {
     held.release();
   }
-  return { repaired, verified: (await verifyRun(path)) as VerifiedRun };
 }
 
 class Repairer {
@@ -65,13 +80,13 @@ class Repairer {
   }
 
   repair(own: number): Repaired[] {
-    const first = lookAtRun(this.#runDir, own);
+    const first = lookAtRun(this.#runDir, { own, goesIn: false });
     const created = first.lines[0];
     if (created?.event === "run_created") this.#sync = created.options.durability === "power";
     this.#moveAside(first.findings);
     this.#cut(first);
     // What was in the way is gone, and the journal is as long as it will be.
-    const pass = lookAtRun(this.#runDir, own);
+    const pass = lookAtRun(this.#runDir, { own, goesIn: false });
     this.#rebuildRecords(pass);
     this.#rebuildSnapshot(pass);
     return this.#repaired;

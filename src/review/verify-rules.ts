@@ -48,11 +48,11 @@ export const RULES = {
     todo: "nothing: readers take the rest from the journal, and the next engine writes it",
   },
   "definition-intact": {
-    promise: "workflow.yaml is the file that the run was created with",
+    promise: "the definition is the file that the run was created with, or went on with",
     todo: "undo the change: a run goes on with its own definition only",
   },
   "definition-files": {
-    promise: "the files that the definition names are in prompts/ and workflows/",
+    promise: "the files that a definition names are in prompts/ and workflows/ beside it",
     todo: "restore the file from a copy",
   },
   "attempt-folder": {
@@ -79,6 +79,11 @@ export const RULES = {
   "attempt-exit": {
     promise: "the exit status that the wrapper wrote is the one in the journal",
     todo: "undo the change: the journal's is the one that counts",
+  },
+  "nested-run": {
+    promise:
+      "the nested run of an attempt is a run of the step's workflow, and came to what the attempt's record says",
+    todo: "undo the change, or restore the nested run from a copy",
   },
   "artifact-intact": {
     promise: "an artifact has the size and the SHA-256 that were recorded",

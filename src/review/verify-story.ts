@@ -1,10 +1,12 @@
 import type { AttemptCause, JournalLine } from "../core/event.ts";
 import { fold } from "../core/fold.ts";
+import { type PlaceName, placeName } from "../core/ids.ts";
 import { successor } from "../core/path.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
-import { initialState, isFinally, isPassed, type RunState, type StepNode } from "../core/state.ts";
+import { initialState, isFinally, isPassed, placeOf, type RunState, type StepNode } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { RUN_FILES } from "../store/layout.ts";
+import type { Definitions } from "./verify-definition.ts";
 import type { Findings } from "./verify-rules.ts";
 
 const MAX_FINDINGS = 20;
@@ -20,15 +22,16 @@ export interface Story {
 /**
  * Folds the journal line by line, and says of each whether it can follow.
  *
- * @param seq the line that `run.json` names, and the length of the journal that it says
+ * @param snapshot the line that `run.json` names, and the length of the journal that it says
  */
 export function checkStory(
   workflow: Workflow,
+  definitions: Definitions,
   lines: readonly JournalLine[],
   snapshot: { readonly seq: number; readonly journalBytes: number } | null,
   findings: Findings,
 ): Story {
-  const state = initialState(workflow);
+  const state = initialState(workflow, definitions.in);
   let asOf: RunRecord | null = null;
   let told = 0;
   const tell = (line: JournalLine, what: string) => {
@@ -38,6 +41,9 @@ export function checkStory(
   };
   const last = lastChanges(lines);
   for (const line of lines) {
+    // What is wrong with that file has been told of; what follows can not be known.
+    if (line.event === "definition_changed" && !definitions.has(line.file))
+      return { state, folded: line.seq - 1, asOf };
     const why = line.event === "output_changed" ? whyNotChanged(state, line, last) : whyNot(state, line);
     if (why !== null) tell(line, why);
     try {
@@ -60,24 +66,29 @@ function whyNot(state: RunState, line: JournalLine): string | null {
       return whyNotStarted(state, line);
     case "attempt_ended":
       return whyNotEnded(state, line);
+    case "foreach_started":
+      return find(state, line, (node) => whyNotListed(state, node, line.cause));
     case "attempt_adopted":
     case "attempt_stopping":
+    case "attempt_waiting":
+      return whyNotOpen(state, line, "running");
+    case "attempt_resumed":
     case "decision":
-      return whyNotOpen(state, line.step, line.attempt, line.event === "decision" ? "waiting" : "running");
+      return whyNotOpen(state, line, "waiting");
     case "security":
-      return find(state, line.step, (node) =>
-        line.attempt <= node.attempts + 1 ? null : `${line.step} has had ${node.attempts} attempts`,
+      return find(state, line, (node) =>
+        line.attempt <= node.attempts + 1 ? null : `${placeName(line)} has had ${node.attempts} attempts`,
       );
     case "step_skipped":
-      return find(state, line.step, (node) => whyNotDue(state, node));
+      return find(state, line, (node) => whyNotDue(state, node));
     case "retry_scheduled":
-      return find(state, line.step, ({ state: at }) =>
+      return find(state, line, ({ state: at }) =>
         at.status === "retrying" && at.attempt === line.attempt
           ? null
-          : `attempt ${line.attempt} of ${line.step} is not to be tried again`,
+          : `attempt ${line.attempt} of ${placeName(line)} is not to be tried again`,
       );
     case "transition":
-      return find(state, line.from, (node) => whyNotFrom(state, node, line));
+      return find(state, { step: line.from }, (node) => whyNotFrom(state, node, line));
     case "run_ended":
       return state.running.size === 0 || line.status !== "succeeded" ? null : "steps still ran";
     default:
@@ -89,38 +100,48 @@ type Started = JournalLine & { readonly event: "attempt_started" };
 type Ended = JournalLine & { readonly event: "attempt_ended" };
 type Transition = JournalLine & { readonly event: "transition" };
 
-function whyNotStarted(state: RunState, { step, attempt, cause }: Started): string | null {
-  return find(state, step, (node) => {
+function whyNotStarted(state: RunState, line: Started): string | null {
+  const { attempt, cause } = line;
+  return find(state, line, (node) => {
     if (state.status !== "running") return `the run is ${state.status}`;
     if (attempt !== node.attempts + 1)
-      return `it is attempt ${attempt} of ${step} where ${node.attempts + 1} is due`;
-    const due = whyNotDue(state, node);
-    if (due !== null) return due;
-    const expected: AttemptCause = node.state.status === "pending" ? node.state.cause : "retry";
-    return cause === expected ? null : `its cause is ${cause} where ${expected} is due`;
+      return `it is attempt ${attempt} of ${placeName(line)} where ${node.attempts + 1} is due`;
+    return whyNotDue(state, node) ?? otherCause(node, cause);
   });
 }
 
+function otherCause({ state: at }: StepNode, cause: AttemptCause): string | null {
+  const expected: AttemptCause = at.status === "pending" ? at.cause : "retry";
+  return cause === expected ? null : `its cause is ${cause} where ${expected} is due`;
+}
+
+function whyNotListed(state: RunState, node: StepNode, cause: AttemptCause): string | null {
+  if (node.step.foreach === undefined) return `${node.step.id} has no foreach`;
+  return whyNotDue(state, node) ?? otherCause(node, cause);
+}
+
 function whyNotEnded(state: RunState, { record, volatile }: Ended): string | null {
-  const { step, attempt, cause } = record;
-  return find(state, step, ({ state: at }) => {
+  const { attempt, cause } = record;
+  const name = placeName(record);
+  return find(state, record, ({ state: at }) => {
     if ((at.status !== "running" && at.status !== "waiting") || at.attempt !== attempt)
-      return `attempt ${attempt} of ${step} is not open`;
-    if (cause !== at.cause) return `the cause of attempt ${attempt} of ${step} was ${at.cause}, not ${cause}`;
+      return `attempt ${attempt} of ${name} is not open`;
+    if (cause !== at.cause) return `the cause of attempt ${attempt} of ${name} was ${at.cause}, not ${cause}`;
     if (Date.parse(volatile.startedAt) !== at.startedAt)
-      return `attempt ${attempt} of ${step} did not start at ${volatile.startedAt}`;
+      return `attempt ${attempt} of ${name} did not start at ${volatile.startedAt}`;
     return null;
   });
 }
 
 function whyNotOpen(
   state: RunState,
-  step: string,
-  attempt: number,
+  line: PlaceName & { readonly attempt: number },
   as: "running" | "waiting",
 ): string | null {
-  return find(state, step, ({ state: at }) =>
-    at.status === as && at.attempt === attempt ? null : `attempt ${attempt} of ${step} is not ${as}`,
+  return find(state, line, ({ state: at }) =>
+    at.status === as && at.attempt === line.attempt
+      ? null
+      : `attempt ${line.attempt} of ${placeName(line)} is not ${as}`,
   );
 }
 
@@ -128,7 +149,8 @@ function whyNotOpen(
 function whyNotDue(state: RunState, node: StepNode): string | null {
   const { id, index } = node.step;
   const { status } = node.state;
-  if (status !== "pending" && status !== "retrying") return `${id} is ${status}`;
+  if (status !== "pending" && status !== "retrying") return `${placeName(placeOf(node))} is ${status}`;
+  if (node.item) return whyNotAmong(node.item.number, node.item.of);
   if (isFinally(state, index)) return state.ending ? null : `${id} is a finally step, and the run goes on`;
   if (status === "retrying" || state.due.has(index)) return null;
   const unmet = node.step.needs.filter((need) => !isPassed((state.steps[need] as StepNode).state));
@@ -151,7 +173,7 @@ function nameOf({ step, attempt, output }: Changed): string {
 
 /** The record that stands before it says already what the output came to be. */
 function whyNotChanged(state: RunState, line: Changed, last: ReadonlyMap<string, number>): string | null {
-  return find(state, line.step, ({ state: at, outputs }) => {
+  return find(state, { step: line.step }, ({ state: at, outputs }) => {
     const { step, attempt, output } = line;
     if (at.status !== "succeeded" || at.attempt !== attempt)
       return `attempt ${attempt} of ${step} is not the one that counts`;
@@ -159,6 +181,12 @@ function whyNotChanged(state: RunState, line: Changed, last: ReadonlyMap<string,
     if (isSame || last.get(nameOf(line)) !== line.seq) return null;
     return `the output ${output} of ${step} is not what the record of attempt ${attempt} says`;
   });
+}
+
+/** An item is due while its step goes through the list that has it. */
+function whyNotAmong(item: number, { step, state: at, fan }: StepNode): string | null {
+  if (at.status !== "iterating") return `${step.id} is ${at.status}`;
+  return item < (fan?.size ?? 0) ? null : `the list of ${step.id} has only ${fan?.size ?? 0} items`;
 }
 
 function whyNotFrom(state: RunState, node: StepNode, { to }: Transition): string | null {
@@ -170,8 +198,11 @@ function whyNotFrom(state: RunState, node: StepNode, { to }: Transition): string
   return to === expected ? null : `${id} goes on to ${expected}, not to ${to}`;
 }
 
-function find(state: RunState, step: string, judge: (node: StepNode) => string | null): string | null {
-  const index = state.indexOf.get(step);
+function find(state: RunState, place: PlaceName, judge: (node: StepNode) => string | null): string | null {
+  const index = state.indexOf.get(place.step);
   const node = index === undefined ? undefined : state.steps[index];
-  return node === undefined ? `the definition has no step ${step}` : judge(node);
+  if (node === undefined) return `the definition has no step ${place.step}`;
+  if (place.item === undefined) return judge(node);
+  const item = node.fan?.nodes[place.item];
+  return item ? judge(item) : `${place.step} has no item ${place.item}`;
 }

@@ -7,7 +7,7 @@ import type { LegacyRunRecord } from "../store/legacy-record.ts";
 import { readSnapshot, readSnapshotFile } from "../store/snapshot.ts";
 import { type Liveness, liveness } from "./liveness.ts";
 import { otherFormat } from "./verify-journal.ts";
-import { type Checked, lookAtRun, type Pass } from "./verify-pass.ts";
+import { type Checked, checkedIn, findingsIn, lookAtRun, type Pass } from "./verify-pass.ts";
 import { type Finding, RULES } from "./verify-rules.ts";
 
 /** What a look at all of a run came to. */
@@ -41,22 +41,23 @@ export async function verifyRun(path: string): Promise<Verified> {
   if (older !== null) return older;
   refuseNewer(path);
   let before = liveness(path);
-  let pass = lookAtRun(path, null);
+  let pass = lookAtRun(path);
   let driver = liveness(path);
-  for (let looks = 1; looks < LOOKS && isDamaged(pass.findings); looks += 1) {
+  let findings = findingsIn(pass);
+  for (let looks = 1; looks < LOOKS && isDamaged(findings); looks += 1) {
     if (before.state === "nobody" && driver.state === "nobody") break;
     await wait(PAUSE_MS);
     before = liveness(path);
-    const again = lookAtRun(path, null);
+    pass = lookAtRun(path);
     driver = liveness(path);
-    pass = { ...again, findings: confirmed(pass.findings, again.findings) };
+    findings = confirmed(findings, findingsIn(pass));
   }
-  return toVerified(path, pass, driver);
+  return toVerified(path, pass, findings, driver);
 }
 
-export function toVerified(runDir: string, pass: Pass, driver: Liveness): VerifiedRun {
+function toVerified(runDir: string, pass: Pass, found: readonly Finding[], driver: Liveness): VerifiedRun {
   const status = pass.record?.status ?? null;
-  const findings = [...pass.findings];
+  const findings = [...found];
   if ((status === "running" || status === "queued") && driver.state === "nobody") {
     findings.push({
       level: "note",
@@ -73,7 +74,7 @@ export function toVerified(runDir: string, pass: Pass, driver: Liveness): Verifi
     status,
     liveness: driver,
     findings: findings.sort((a, b) => rank(a) - rank(b)),
-    checked: pass.checked,
+    checked: checkedIn(pass),
     pass,
   };
 }

@@ -4,7 +4,7 @@ import type { Json } from "../core/json.ts";
 import { mapFiles } from "../core/output-value.ts";
 import type { RunRecord } from "../core/record.ts";
 import { renderValue, TemplateError, templatesIn } from "../core/template.ts";
-import type { NestedStep, OutputDeclaration, Template, ValueTemplate } from "../core/workflow.ts";
+import type { NestedStep, OutputDeclaration, Template, ValueTemplate, Workflow } from "../core/workflow.ts";
 import { ATTEMPT_FILES, attemptPath } from "../store/layout.ts";
 import { checkSchema } from "./artifact.ts";
 import { attemptEnvironment } from "./environment.ts";
@@ -71,7 +71,7 @@ function openOnly(
 
 /** The outputs of a nested run that has succeeded, as those of the step, checked against what the step declares. */
 export function collectNested(step: NestedStep, name: AttemptName, record: RunRecord): Collected {
-  const outputs = nestedOutputs(step, name, record);
+  const outputs = nestedOutputs(step.definition.workflow, name, record);
   const details: Record<string, string> = {};
   for (const declared of step.outputs) {
     const fault = faultOf(declared, outputs[declared.key]);
@@ -102,11 +102,15 @@ function unfit(
   };
 }
 
-/** Artifacts stay artifacts, by their path in the outer run. */
-function nestedOutputs(step: NestedStep, name: AttemptName, record: RunRecord): Record<string, OutputValue> {
+/** The outputs of a run as those of the attempt that it is: artifacts stay artifacts, by their path in the outer run. */
+export function nestedOutputs(
+  workflow: Pick<Workflow, "outputs">,
+  name: AttemptName,
+  record: RunRecord,
+): Record<string, OutputValue> {
   const folder = `${attemptPath(name)}/${ATTEMPT_FILES.run}`;
   const renamed = (file: FileOutput): FileOutput => ({ ...file, file: `${folder}/${file.file}` });
-  const templates = Object.entries(step.definition.workflow.outputs);
+  const templates = Object.entries(workflow.outputs);
   return Object.fromEntries(
     templates.map(([key, template]) => {
       const output = outputNamed(template, record);

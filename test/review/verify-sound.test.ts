@@ -11,6 +11,7 @@ import {
   SCENARIOS,
   type Scenario,
   stage,
+  WIDE_SCENARIOS,
 } from "../crash/scenarios.ts";
 import { HELD_WORKFLOW, killEngine, letGo, startHeld } from "../rig/held.ts";
 import { projectFor } from "../rig/project.ts";
@@ -28,7 +29,7 @@ const damageOf = async (runDir: string) =>
 /** Some of all kills, the same each time; `WF_KILLS` says how many. */
 const KILLS = Number(process.env.WF_KILLS ?? 4);
 
-for (const scenario of [...SCENARIOS, ...GATE_SCENARIOS]) {
+for (const scenario of [...SCENARIOS, ...WIDE_SCENARIOS, ...GATE_SCENARIOS]) {
   test(`nothing is found in an undisturbed run: ${scenario.name}`, async (t) => {
     const { project, runDir } = await undisturbed(scenario);
     t.after(() => project.remove());

@@ -335,3 +335,49 @@ test("every damage of a waiting run is found and named; what a person edited and
     ],
   );
 });
+
+test("a run that went on with another definition is held against both, and each attempt against its own", async (t) => {
+  const rig = new Rig(t);
+  const text = (last: string) => `id: two
+steps:
+  - id: first
+    run: echo first
+  - id: second
+    run: ${last}
+`;
+  rig.write("two.yaml", text("exit 3"));
+  assert.equal((await rig.wf(["run", "two.yaml", "--run-id", "r"])).code, 1);
+  rig.write("two.yaml", text("echo better"));
+  assert.equal((await rig.wf(["resume", "r", "--workflow", "two.yaml"])).code, 0);
+  const sound = rig.path(".wf/runs/r");
+  assert.deepEqual(await damageOf(sound), []);
+  const damages: typeof DAMAGES = {
+    "the second definition is edited": [
+      edit("definitions/2/workflow.yaml", "better", "worse"),
+      ["definition-intact definitions/2/workflow.yaml"],
+    ],
+    "the second definition is missing": [
+      remove("definitions/2/workflow.yaml"),
+      ["definition-intact definitions/2/workflow.yaml"],
+    ],
+    "a script of the first definition is edited": [
+      edit("steps/second/attempt-1/script.sh", "3", "4"),
+      ["attempt-script steps/second/attempt-1/script.sh"],
+    ],
+    "a file is added to the second definition": [
+      add("definitions/2/notes.txt"),
+      ["known-names definitions/2/notes.txt"],
+    ],
+  };
+  for (const [what, [damage, due]] of Object.entries(damages)) {
+    const run = rig.path("damaged");
+    fs.cpSync(sound, run, { recursive: true });
+    damage(run);
+    const found = await damageOf(run);
+    fs.rmSync(run, { recursive: true });
+    assert.deepEqual(found, due, what);
+  }
+  // A crash before the journal could name it leaves one.
+  add("definitions/3/workflow.yaml")(sound);
+  assert.deepEqual(await damageOf(sound), []);
+});
