@@ -93,7 +93,7 @@ export function checkAttempts(context: AttemptsContext): void {
   const seen = new Set<KnownAttempt>();
   for (const entry of files.list(RUN_FILES.steps)) {
     const path = `${RUN_FILES.steps}/${entry.name}`;
-    const [step] = definitions.steps(entry.name);
+    const step = definitions.step(entry.name);
     const isStep = step !== undefined || (definitions.first === null && attempts.steps.has(entry.name));
     if (!isStep && (trusted || definitions.first))
       findings.damage("known-names", path, "no step has this name", { repair: "quarantine" });

@@ -19,6 +19,7 @@ interface Definition {
   readonly file: string;
   /** Null if it can not be read. */
   readonly workflow: Workflow | null;
+  readonly steps: ReadonlyMap<string, Step>;
 }
 
 /** The definitions that a run has gone by, in their order; nothing is asked of one that can not be read. */
@@ -37,19 +38,18 @@ export class Definitions {
 
   /** Ids of the steps that are approvals. */
   get approvals(): string[] {
-    const steps = this.#all.flatMap(({ workflow }) => workflow?.steps ?? []);
+    const steps = this.#all.flatMap((each) => [...each.steps.values()]);
     return [...new Set(steps.filter(({ type }) => type === "approval").map(({ id }) => id))];
   }
 
-  /** All that a step of that name has ever been; the newest first. */
-  steps(id: string): Step[] {
-    return [...this.#all].reverse().flatMap(({ workflow }) => stepIn(workflow, id));
+  /** As the newest definition has it that has a step of that name. */
+  step(id: string): Step | undefined {
+    return this.#all.findLast(({ steps }) => steps.has(id))?.steps.get(id);
   }
 
   /** As the definition had it when that line was written. */
   stepAt(id: string, seq: number): Step | undefined {
-    const definition = this.#all.findLast(({ from }) => from <= seq);
-    return definition && stepIn(definition.workflow, id)[0];
+    return this.#all.findLast(({ from }) => from <= seq)?.steps.get(id);
   }
 
   has(file: string): boolean {
@@ -64,19 +64,14 @@ export class Definitions {
 
   /** Whether a step has ever run a definition of that id and digest. */
   ran(step: NestedStep, workflow: { readonly id: string; readonly sha256: string }): boolean {
-    return this.#all.some(({ folder, file, workflow: around }) => {
-      const [own] = stepIn(around, step.id);
+    return this.#all.some(({ folder, file, steps }) => {
+      const own = steps.get(step.id);
       if (own?.type !== "workflow" || own.definition.id !== workflow.id) return false;
       const inner = own.definition.file;
       const path = inner === undefined ? file : `${folder}${RUN_FILES.workflows}/${inner}`;
       return this.#files.digest(path)?.sha256 === workflow.sha256;
     });
   }
-}
-
-function stepIn(workflow: Workflow | null, id: string): Step[] {
-  const found = workflow?.steps.find((step) => step.id === id);
-  return found ? [found] : [];
 }
 
 /** The definitions of a run: those that the journal names, and nothing that they name is missing. */
@@ -93,7 +88,8 @@ export function checkDefinitions(
   const check = (file: string, from: number, sha256: string, by: string): Definition => {
     const folder = dirname(file) === "." ? "" : `${dirname(file)}/`;
     const workflow = checkDefinition({ files, reader, findings }, { file, folder, created, sha256, by });
-    return { from, folder, file, workflow };
+    const steps = new Map(workflow?.steps.map((step) => [step.id, step]));
+    return { from, folder, file, workflow, steps };
   };
   const all = [check(RUN_FILES.definition, 1, created.workflow.sha256, "run_created")];
   for (const line of lines) {
