@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { idsAround, isOfStep } from "../core/ids.ts";
 import { CONTROL_POLL_MS, CONTROL_REREAD_MS } from "../core/limits.ts";
 import { nodeAt, nodeOf } from "../core/state.ts";
 import { changedSince, readGate } from "../steps/approval.ts";
@@ -63,7 +64,7 @@ function takeDecision(session: Session, file: string, request: DecideRequest): s
   if (node.state.status !== "waiting" || node.state.nested || node.state.attempt !== attempt) {
     return `attempt ${attempt} of ${step} does not wait for a decision (any more)`;
   }
-  if (request.cookie?.split(",").some((cookie) => cookie.startsWith(`${state.runId}/`))) {
+  if (isOfStep(request.cookie, idsAround(state.runId, places.depth))) {
     session.record({ event: "security", step, attempt, what: "a step of this run tried to decide the gate" });
     return "a step can not decide a gate of its own run";
   }

@@ -7,7 +7,7 @@ import type { NestedStep } from "../core/workflow.ts";
 import { type Environment, newCookie } from "../steps/environment.ts";
 import { collectNested, type NestedValues, prepareNested } from "../steps/nested.ts";
 import { PreparationError } from "../steps/prepare.ts";
-import { attemptDir } from "../store/layout.ts";
+import { attemptDir, nestedDir } from "../store/layout.ts";
 import { listRequests, writeCancelRequest } from "../store/requests.ts";
 import type { LiveAttempt } from "./attempts.ts";
 import { type Harvest, NOTHING, withDecision } from "./collect.ts";
@@ -15,7 +15,6 @@ import type { DriveGroup } from "./drive-group.ts";
 import { failAtOnce } from "./fail-at-once.ts";
 import { type Ending, WHY_STOPPED } from "./judge.ts";
 import type { NestedEnd } from "./nested.ts";
-import { nestedDir } from "./nested-dir.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
 

@@ -96,7 +96,8 @@ async function endIt(request: ResumeRequest, runsDir: string, json: boolean, fil
       runsDir,
       runDir,
       exitCode: ({ record }) => (record.status === "canceled" ? ExitCode.ok : ExitCode.failed),
-      toJson: ({ record }, name) => cancelJson(name, runDir, file, { kind: "ended", status: record.status }),
+      toJson: ({ outcome: { record }, name }) =>
+        cancelJson(name, runDir, file, { kind: "ended", status: record.status }),
     },
     (observer) => resume({ ...request, observer }),
   );
