@@ -13,7 +13,7 @@ import { givenSecrets, requireSecrets, SECRET_OPTION } from "./given-secrets.ts"
 import { print, printDiagnostic, printJson } from "./output.ts";
 import { cookieOf } from "./own-run.ts";
 import { type Decided, type DecideResult, decideJson, decideText, gateText } from "./render/decide.ts";
-import { decidedText } from "./render/gate.ts";
+import { decideCommands, decidedText } from "./render/gate.ts";
 import { type Ended, outcomeJson } from "./render/summary.ts";
 import { waitUntilTaken } from "./request.ts";
 import { runToDrive } from "./run-to-drive.ts";
@@ -49,7 +49,10 @@ export async function decide(args: Args, decision: Decision): Promise<number> {
   const comment = commentIn(args, decision);
   const resuming = resumingIn(args);
   const runsDir = findRunsDir(args.text("runs-dir"));
-  const runDir = runToDrive(args.required("RUN"), runsDir);
+  const runDir = runToDrive(args.required("RUN"), runsDir, ({ run, within }) => {
+    const { approve, reject } = decideCommands(run, nameInside(within, args.text("STEP")));
+    return decision === "approve" ? approve : reject;
+  });
   const name = nameOf(runDir, runsDir);
   const view = await viewRun(runDir);
   if (view.kind === "legacy") throw new Error("it can be driven");
@@ -74,6 +77,10 @@ export async function decide(args: Args, decision: Decision): Promise<number> {
   if (json) printJson(decideJson(decided, result, null));
   else print(decideText(decided, result));
   return result.kind === "refused" ? ExitCode.usage : ExitCode.ok;
+}
+
+function nameInside(within: string, step: string | undefined): string {
+  return step === undefined ? within : `${within}/${step}`;
 }
 
 interface Carrying {

@@ -1,4 +1,5 @@
 import { type AttemptName, nameWithin, placeName } from "../core/ids.ts";
+import type { Json } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
 import type { StepRecord } from "../core/record.ts";
 import { suggest } from "../language/did-you-mean.ts";
@@ -24,6 +25,8 @@ export interface Named extends Link {
   readonly links: readonly Link[];
   /** Of the step, or of the item. */
   readonly record: StepRecord;
+  /** Of an item. */
+  readonly value?: Json;
   /** The newest attempt; 0 if there is none yet, or the name leaves open which item is meant. */
   readonly newest: number;
   /** With `foreach` and no item named: all there are. */
@@ -50,10 +53,14 @@ export async function resolveName(run: CurrentView, text: string): Promise<Named
       if (attempt !== undefined || words.length > 0) throw whichItem(name, items, attempt, words);
       return { ...link, view, within, links, record, newest: 0, items };
     }
-    const meant = (item === undefined ? undefined : items?.[item]?.record) ?? record;
+    const found = item === undefined ? undefined : items?.[item];
+    const meant = found?.record ?? record;
     const newest = meant.attempts;
     if (attempt !== undefined && attempt > newest) throw noSuchAttempt(name, newest, attempt);
-    if (words.length === 0) return { ...link, view, within, links, record: meant, newest, items: null };
+    if (words.length === 0) {
+      const value = found && { value: found.value };
+      return { ...link, view, within, links, record: meant, ...value, newest, items: null };
+    }
     const of = { step, item, attempt: attempt ?? newest };
     const inner = newest === 0 ? null : await viewNested(view.runDir, of);
     if (inner === null) throw await notInside(view, of, name, words[0] as string);

@@ -10,6 +10,7 @@ import {
   type FoundRequest,
   listRequests,
 } from "../store/requests.ts";
+import { hasNewWithin } from "./nested-requests.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
@@ -101,9 +102,10 @@ function endGate(
   recordEnd(session, { index, attempt }, { status: "succeeded" }, { outputs, security: [], decision });
 }
 
-/** Whether there is a request that nobody has looked at. */
-export function hasNewRequests(session: Session): boolean {
-  return listRequests(session.places.runDir).some(({ file }) => !session.state.requests.has(file));
+/** Whether there is a request that nobody has looked at, to the run or to one in it that waits. */
+export function hasNewRequests({ state, places }: Session): boolean {
+  const isNew = listRequests(places.runDir).some(({ file }) => !state.requests.has(file));
+  return isNew || hasNewWithin(state, places.runDir);
 }
 
 /**

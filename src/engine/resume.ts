@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import type { JournalLine, RunOptions } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
+import { placeName } from "../core/ids.ts";
 import { WfError } from "../core/problem.ts";
 import type { DefinitionIn } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
@@ -11,6 +12,7 @@ import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { claim } from "../store/lock.ts";
 import { readRun, readSnapshotIfCurrent } from "../store/open-run.ts";
+import { readCreated } from "../store/read-created.ts";
 import { recoverJournal } from "../store/recover.ts";
 import { VERSION } from "../system/version.ts";
 import type { Outcome, ResumeRequest } from "./api.ts";
@@ -20,6 +22,7 @@ import { driveAndRelease, letGo, rememberingAttempt } from "./conclude.ts";
 import { hasNewRequests, takeRequests } from "./control.ts";
 import type { InnerOptions } from "./drive-group.ts";
 import { definitionsIn, loadCopy, sha256 } from "./load.ts";
+import { hasNewWithin } from "./nested-requests.ts";
 import { raiseLimits, requireUnspent } from "./raise-limits.ts";
 import { repairRecords } from "./repair.ts";
 import { Session } from "./session.ts";
@@ -43,6 +46,7 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
   const isPlain = request.from === undefined && !request.workflow && !request.inputs?.length;
   const finished = isPlain ? readSnapshotIfCurrent(runDir) : null;
   if (finished?.status === "succeeded") return { runDir, record: finished, signal: null };
+  if (!request.inside) refuseNested(runDir);
   const checked = checkResume(runDir, request);
   const { observer, last } = rememberingAttempt(request.observer);
   const options: InnerOptions = { ...request, observer };
@@ -110,7 +114,7 @@ async function attendOnce(
   const { reason, waitingUntil: until } = state;
   if (state.status === "waiting")
     session.record(engineStarted("resume", { project: checked.project, runDir }));
-  const changed = takeRequests(session);
+  const changed = takeRequests(session) || hasNewWithin(state, runDir);
   if (!changed && state.status === "running" && reason !== null) {
     session.record({ event: "run_waiting", reason, ...(until !== null && { volatile: { until } }) });
   }
@@ -131,6 +135,17 @@ export async function repairSnapshot(request: ResumeRequest & InnerOptions): Pro
   const session = await reopen(request.runDir, checkResume(request.runDir, request), request);
   session.writeSnapshot();
   letGo(session);
+}
+
+/** Only the engine of the run around it knows what it is given and what becomes of it. */
+function refuseNested(runDir: string): void {
+  const parent = readCreated(runDir)?.parent;
+  if (!parent) return;
+  throw new WfError({
+    code: "WRONG_STATE",
+    message: `${runDir} is the run of attempt ${parent.attempt} of ${placeName(parent)}, a part of another run`,
+    hint: "the run around it can be resumed, and goes on with it",
+  });
 }
 
 const AT_A_LIMIT = new Set(["ITERATION_LIMIT", "RUN_TIMEOUT", "BUDGET"]);

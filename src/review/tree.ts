@@ -1,4 +1,5 @@
 import { type AttemptName, nameWithin, type PlaceName } from "../core/ids.ts";
+import type { Json } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
 import type { StepRecord, StepStatus } from "../core/record.ts";
 import type { Workflow } from "../core/workflow.ts";
@@ -20,6 +21,8 @@ export interface StepTree extends PlaceName {
   /** From the outermost run: `deploy/item-3/test`. */
   readonly name: string;
   readonly record: StepRecord;
+  /** Of an item. */
+  readonly value?: Json;
   /** With `foreach`: those that are not left out. */
   readonly items: readonly StepTree[];
   readonly left: StatusCounts;
@@ -99,11 +102,11 @@ class Grower {
     }
     const { shown, left } = choose(found, this.#bounds.items, "urgent first");
     const items: StepTree[] = [];
-    for (const { item, record: ofItem } of shown) {
+    for (const { item, value, record: ofItem } of shown) {
       const itemName = nameWithin(within, { step, item });
       const attempt = { step, item, attempt: ofItem.attempts };
       const nested = await this.#nested(view, attempt, ofItem, itemName, depth);
-      items.push({ name: itemName, step, item, record: ofItem, items: [], left: {}, nested });
+      items.push({ name: itemName, step, item, record: ofItem, value, items: [], left: {}, nested });
     }
     return { name, step, record, items, left, nested: { is: "none" } };
   }

@@ -1,6 +1,7 @@
 import { ExitCode } from "../../core/problem.ts";
 import { currentOf, progressOf } from "../../review/current.ts";
 import { follow } from "../../review/follow.ts";
+import { rootCause } from "../../review/root-cause.ts";
 import { RunTail } from "../../review/run-tail.ts";
 import { type CurrentView, viewRun } from "../../review/view.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
@@ -41,6 +42,7 @@ export const command: Command = {
       view.kind === "legacy"
         ? progressSnapshot(view, NOTHING)
         : progressSnapshot(view, {
+            root: await rootCause(view),
             current: await currentOf(view),
             lastProgressAt: await progressOf(view),
             pending: await pendingGate(view, runsDir),

@@ -5,6 +5,7 @@ import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
 import { argumentInputs } from "../given-inputs.ts";
 import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
+import { shellWord } from "../render/text.ts";
 import { runToDrive } from "../run-to-drive.ts";
 
 export const command: Command = {
@@ -69,7 +70,7 @@ export const command: Command = {
         hint: `usage: wf ${command.usage}`,
       });
     }
-    const runDir = runToDrive(args.required("RUN"), runsDir);
+    const runDir = runToDrive(args.required("RUN"), runsDir, ({ run }) => `wf resume ${shellWord(run)}`);
     const request = requestFrom(args, runDir);
     const { resume } = await import("../../engine/resume.ts");
     const driving = { json, runsDir, runDir, wait: args.flag("wait") };

@@ -65,6 +65,7 @@ async function showAttempt(named: Named, runsDir: string, json: boolean): Promis
   const details: AttemptDetails = {
     runDir: view.runDir,
     view: found,
+    ...(named.value !== undefined && { value: named.value }),
     attempts: named.newest,
     script: readIfThere(join(dir, ATTEMPT_FILES.script)),
     prompt: readIfThere(join(dir, ATTEMPT_FILES.prompt)),

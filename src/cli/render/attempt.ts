@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { AttemptRecord, OutputValue, Usage } from "../../core/event.ts";
 import { nameWithin } from "../../core/ids.ts";
-import { isJsonObject, type JsonObject } from "../../core/json.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { outputJson } from "../../core/output-value.ts";
 import type { AttemptView } from "../../review/attempt-view.ts";
 import type { RunTree } from "../../review/tree.ts";
@@ -28,6 +28,8 @@ const LOG_LINES = 10;
 export interface AttemptDetails {
   readonly runDir: string;
   readonly view: AttemptView;
+  /** Of a `foreach`: the item. */
+  readonly value?: Json;
   /** Attempts of the step in all. */
   readonly attempts: number;
   /** What ran; null if it never got that far. */
@@ -54,6 +56,7 @@ export function attemptText(details: AttemptDetails): string {
   const because = view.because === null ? "" : `: ${oneLine(view.because)}`;
   const lines = [
     field("step", nameWithin(details.name.within, view)),
+    ...(details.value === undefined ? [] : [field("item", shortValue(details.value))]),
     field("attempt", `${view.attempt} of ${attempts}`),
     field("cause", `${view.cause}${because}`),
     field("status", statusText(details)),
@@ -154,7 +157,7 @@ export function attemptJson(runId: string, details: AttemptDetails): object {
     runId,
     name: nameWithin(details.name.within, view),
     step: view.step,
-    ...(view.item !== undefined && { item: view.item }),
+    ...(view.item !== undefined && { item: view.item, value: details.value ?? null }),
     attempt: view.attempt,
     attempts: details.attempts,
     cause: view.cause,

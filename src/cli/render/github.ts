@@ -13,7 +13,7 @@ import { print, printDiagnostic } from "../output.ts";
 import { type Around, eventLine, tell } from "./event.ts";
 import { lastLines } from "./log.ts";
 import { isToldByCreated, PLAIN, type Teller } from "./progress.ts";
-import { countsText, hasAny, SHOWN } from "./steps.ts";
+import { countsText, hasAny, isOver, SHOWN } from "./steps.ts";
 import { between, count } from "./text.ts";
 
 const LOG_LINES = 200;
@@ -138,17 +138,17 @@ function writeJobSummary(tree: RunTree): void {
 }
 
 /** A row a step, an item, and a step of a nested run, with its whole name. */
-function summaryRows({ steps, left }: RunTree): string[][] {
-  const rows = steps.flatMap(rowsOf);
-  return hasAny(left) ? [...rows, ["…", "", "", `${countsText(left)} more`]] : rows;
+function summaryRows(tree: RunTree): string[][] {
+  const rows = tree.steps.flatMap((step) => rowsOf(step, isOver(tree)));
+  return hasAny(tree.left) ? [...rows, ["…", "", "", countsText(tree.left, isOver(tree))]] : rows;
 }
 
-function rowsOf({ name, record, items, left, nested }: StepTree): string[][] {
+function rowsOf({ name, record, items, left, nested }: StepTree, over: boolean): string[][] {
   const note = record.error?.message ?? record.because ?? "";
   return [
     [name, record.status, String(record.attempts), note],
-    ...items.flatMap(rowsOf),
-    ...(hasAny(left) ? [[`${name}/…`, "", "", `${countsText(left)} more`]] : []),
+    ...items.flatMap((item) => rowsOf(item, over)),
+    ...(hasAny(left) ? [[`${name}/…`, "", "", countsText(left, over)]] : []),
     ...(nested.is === "shown" ? summaryRows(nested.tree) : []),
   ];
 }

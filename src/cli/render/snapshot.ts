@@ -1,4 +1,5 @@
 import type { Current } from "../../review/current.ts";
+import type { RootCause } from "../../review/root-cause.ts";
 import type { CurrentView, LegacyView, RunView } from "../../review/view.ts";
 import { displayPath } from "../find-run.ts";
 import { fromEpoch } from "../run-head.ts";
@@ -32,18 +33,19 @@ export interface ProgressSnapshot {
 
 /** What the record does not say: how things are in nested runs, and what the journal knows. */
 interface Found {
+  readonly root: RootCause | null;
   readonly current: Current | null;
   readonly lastProgressAt: string | null;
   readonly pending: GateJson | null;
 }
 
-export const NOTHING: Found = { current: null, lastProgressAt: null, pending: null };
+export const NOTHING: Found = { root: null, current: null, lastProgressAt: null, pending: null };
 
 export function progressSnapshot(view: RunView, found: Found): ProgressSnapshot {
   return view.kind === "legacy" ? ofLegacy(view) : ofCurrent(view, found);
 }
 
-function ofCurrent(view: CurrentView, { current, lastProgressAt, pending }: Found): ProgressSnapshot {
+function ofCurrent(view: CurrentView, { root, current, lastProgressAt, pending }: Found): ProgressSnapshot {
   const { record } = view;
   return {
     runId: record.runId,
@@ -54,7 +56,7 @@ function ofCurrent(view: CurrentView, { current, lastProgressAt, pending }: Foun
     startedAt: record.volatile.startedAt,
     updatedAt: record.volatile.updatedAt,
     lastProgressAt,
-    summary: summary(view, current),
+    summary: summary(view, current, root),
     pendingHumanInput: pending,
     nextExpectedAction: record.status === "succeeded" ? null : record.nextExpectedAction,
     inputCount: Object.keys(record.inputs).length,
@@ -85,7 +87,11 @@ function ofLegacy(view: LegacyView): ProgressSnapshot {
 }
 
 /** `running: 3 of 7 steps done, build in attempt 2`. */
-function summary({ record, interrupted }: CurrentView, current: Current | null): string {
+function summary(
+  { record, interrupted }: CurrentView,
+  current: Current | null,
+  root: RootCause | null,
+): string {
   const steps = Object.values(record.steps);
   const done = steps.filter(
     ({ status, allowed }) => status === "succeeded" || status === "skipped" || allowed,
@@ -96,7 +102,7 @@ function summary({ record, interrupted }: CurrentView, current: Current | null):
     const more = active.length > 1 ? ` and ${active.length - 1} more` : "";
     parts.push(`${current.name} in attempt ${current.attempt}${more}`);
   }
-  if (record.reason !== null) parts.push(record.reason.message);
+  if (record.reason !== null) parts.push(root?.message ?? record.reason.message);
   return `${interrupted ? "interrupted" : record.status}: ${parts.join("; ")}`;
 }
 

@@ -19,7 +19,7 @@ export function stepsJson({ steps, workflow }: RunTree): object {
 }
 
 function itemJson(step: StepTree): object {
-  return { item: step.item, ...step.record, ...nestedJson(step) };
+  return { item: step.item, value: step.value ?? null, ...step.record, ...nestedJson(step) };
 }
 
 function nestedJson({ nested }: StepTree): object {

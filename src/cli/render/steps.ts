@@ -1,3 +1,4 @@
+import type { Json } from "../../core/json.ts";
 import type { StepRecord, StepStatus } from "../../core/record.ts";
 import type { Step } from "../../core/workflow.ts";
 import { type Bounds, isTelling, type RunTree, type StatusCounts, type StepTree } from "../../review/tree.ts";
@@ -30,7 +31,7 @@ function runRows(tree: RunTree, run: string, by: string): Row[] {
     definitions: new Map(tree.workflow?.steps.map((step) => [step.id, step])),
   };
   const rows = tree.steps.flatMap((step) => stepRows(step, ofRun, by));
-  return hasAny(tree.left) ? [...rows, leftRow(tree.left, "step", by)] : rows;
+  return hasAny(tree.left) ? [...rows, leftRow(tree.left, "step", by, isOver(tree))] : rows;
 }
 
 interface OfRun {
@@ -46,7 +47,7 @@ function stepRows(step: StepTree, ofRun: OfRun, by: string): Row[] {
   const { record, nested } = step;
   const found = definitions.get(step.step);
   const isAtEnd = workflow && found && step.item === undefined && found.index >= workflow.mainSteps;
-  const label = step.item === undefined ? step.step : `item-${step.item}`;
+  const label = step.item === undefined ? step.step : itemLabel(step.item, step.value ?? null);
   const cutOff = view.interrupted && record.status === "running";
   const inner = `${by}  `;
   const rows: Row[] = [
@@ -57,7 +58,7 @@ function stepRows(step: StepTree, ofRun: OfRun, by: string): Row[] {
     },
     ...step.items.flatMap((item) => stepRows(item, ofRun, inner)),
   ];
-  if (hasAny(step.left)) rows.push(leftRow(step.left, "item", inner));
+  if (hasAny(step.left)) rows.push(leftRow(step.left, "item", inner, isOver(tree)));
   switch (nested.is) {
     case "none":
       break;
@@ -76,9 +77,17 @@ function stepRows(step: StepTree, ofRun: OfRun, by: string): Row[] {
   return rows;
 }
 
-function leftRow(left: StatusCounts, what: string, by: string): Row {
+/** `item-3 (prod)`. */
+function itemLabel(item: number, value: Json): string {
+  const text = oneLine(typeof value === "string" ? value : JSON.stringify(value));
+  return `item-${item} (${text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text})`;
+}
+
+const MAX_VALUE = 24;
+
+function leftRow(left: StatusCounts, what: string, by: string, over: boolean): Row {
   const total = Object.values(left).reduce((sum, number) => sum + number, 0);
-  return aside(by, `${count(total, `more ${what}`)}: ${countsText(left)}`);
+  return aside(by, `${count(total, `more ${what}`)}: ${countsText(left, over)}`);
 }
 
 function aside(by: string, text: string): Row {
@@ -89,11 +98,12 @@ export function hasAny(counts: StatusCounts): boolean {
   return Object.keys(counts).length > 0;
 }
 
-/** `3 failed, 197 passed`. */
-export function countsText(counts: StatusCounts): string {
+/** `3 failed, 197 passed`. `over`: the run has ended. */
+export function countsText(counts: StatusCounts, over: boolean): string {
   const words = ORDER.flatMap((status) => {
     const number = counts[status];
-    return number === undefined ? [] : [`${number} ${WORDS[status]}`];
+    const word = over && status === "pending" ? "not reached" : WORDS[status];
+    return number === undefined ? [] : [`${number} ${word}`];
   });
   return words.join(", ");
 }
@@ -123,7 +133,7 @@ const WORDS: Readonly<Record<StepStatus, string>> = {
 /** `passed on attempt 2 of 3`. */
 function sentence(step: StepTree, tree: RunTree, cutOff: boolean, allowed: number | undefined): string {
   const { record } = step;
-  if (record.items !== undefined) return ofItems(step, cutOff);
+  if (record.items !== undefined) return ofItems(step, cutOff, isOver(tree));
   const of = attemptOf(record.attempts, allowed);
   if (cutOff) return `interrupted in attempt ${record.attempts}`;
   switch (record.status) {
@@ -149,15 +159,15 @@ function sentence(step: StepTree, tree: RunTree, cutOff: boolean, allowed: numbe
 }
 
 /** `3 of 200 items failed, 197 passed`; `200 items: 40 passed, 8 running, 152 pending`. */
-function ofItems({ record }: StepTree, cutOff: boolean): string {
+function ofItems({ record }: StepTree, cutOff: boolean, over: boolean): string {
   const { total, ...counts } = record.items as NonNullable<StepRecord["items"]>;
   const { failed, ...others } = counts;
   const all = count(total, "item");
   if (counts.succeeded === total) return `passed, ${all}`;
-  if (cutOff) return `interrupted; of ${all} ${countsText(counts)}`;
-  if (record.status !== "failed") return `${all}: ${countsText(counts)}`;
+  if (cutOff) return `interrupted; of ${all} ${countsText(counts, over)}`;
+  if (record.status !== "failed") return `${all}: ${countsText(counts, over)}`;
   const may = record.allowed ? ", as they may" : "";
-  return `${failed ?? 0} of ${all} failed${may}${hasAny(others) ? `; ${countsText(others)}` : ""}`;
+  return `${failed ?? 0} of ${all} failed${may}${hasAny(others) ? `; ${countsText(others, over)}` : ""}`;
 }
 
 /** What its own steps say better, when they stand beneath, is left out. */
@@ -181,6 +191,6 @@ function attemptOf(attempt: number, allowed: number | undefined): string {
 }
 
 /** What is pending in a run that has ended was not reached, and no longer will be without a resume. */
-function isOver({ view: { record } }: RunTree): boolean {
+export function isOver({ view: { record } }: Pick<RunTree, "view">): boolean {
   return record.status === "failed" || record.status === "canceled" || record.status === "succeeded";
 }
