@@ -23,7 +23,8 @@ export class Tail {
     try {
       fd = openSync(this.#path, "r");
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT" || code === "ENOTDIR") return Buffer.alloc(0);
       throw ioError(error, `read ${this.#path}`);
     }
     try {

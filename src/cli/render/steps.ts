@@ -181,7 +181,10 @@ function errorOf({ record: { error }, nested }: StepTree): string {
 function whatFor({ nested }: StepTree): string {
   if (nested.is === "none") return "waits for a decision";
   const reason = nested.is === "shown" ? nested.tree.view.record.reason : null;
-  return reason === null ? "its run waits" : `its run waits: ${oneLine(reason.message)}`;
+  // Which decision that is stands beneath.
+  return reason === null || reason.code === "APPROVAL"
+    ? "its run waits"
+    : `its run waits: ${oneLine(reason.message)}`;
 }
 
 function attemptOf(attempt: number, allowed: number | undefined): string {
