@@ -34,6 +34,8 @@ export const RUNS_DIR_OPTION: Option = {
   describe: "where runs are kept (else $WF_RUNS_DIR, else .wf/runs in the project)",
 };
 export const RUN_POSITIONAL = "a run: its path, its id, a unique part of its id, or `latest`";
+export const STEP_POSITIONAL =
+  "STEP (its newest attempt), STEP/ATTEMPT, STEP/item-N, and into nested runs: deploy/item-3/test";
 
 export function toYargs(option: Option): Options {
   const { kind, describe, alias, value, choices } = option;

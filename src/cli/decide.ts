@@ -13,8 +13,8 @@ import { givenSecrets, requireSecrets, SECRET_OPTION } from "./given-secrets.ts"
 import { print, printDiagnostic, printJson } from "./output.ts";
 import { cookieOf } from "./own-run.ts";
 import { type Decided, type DecideResult, decideJson, decideText, gateText } from "./render/decide.ts";
-import { decidedText } from "./render/gate.ts";
-import { outcomeJson } from "./render/summary.ts";
+import { decideCommands, decidedText } from "./render/gate.ts";
+import { type Ended, outcomeJson } from "./render/summary.ts";
 import { waitUntilTaken } from "./request.ts";
 import { runToDrive } from "./run-to-drive.ts";
 import { whoAsks } from "./who.ts";
@@ -26,7 +26,10 @@ const MAX_COMMENT_BYTES = 60_000;
 
 /** What `wf approve` and `wf reject` have in common. */
 export const DECIDE: Pick<Command, "positionals" | "options"> = {
-  positionals: { RUN: RUN_POSITIONAL, STEP: "the gate; may be left out if only one waits" },
+  positionals: {
+    RUN: RUN_POSITIONAL,
+    STEP: "the gate, such as sign_off or deploy/sign_off; may be left out if only one waits",
+  },
   options: {
     comment: { kind: "value", value: "T", describe: "what the workflow is told; a rejection needs it" },
     resume: { kind: "flag", describe: "go on with the run at once, unless an engine drives it" },
@@ -46,23 +49,26 @@ export async function decide(args: Args, decision: Decision): Promise<number> {
   const comment = commentIn(args, decision);
   const resuming = resumingIn(args);
   const runsDir = findRunsDir(args.text("runs-dir"));
-  const runDir = runToDrive(args.required("RUN"), runsDir);
+  const runDir = runToDrive(args.required("RUN"), runsDir, ({ run, within }) => {
+    const { approve, reject } = decideCommands(run, nameInside(within, args.text("STEP")));
+    return decision === "approve" ? approve : reject;
+  });
   const name = nameOf(runDir, runsDir);
   const view = await viewRun(runDir);
   if (view.kind === "legacy") throw new Error("it can be driven");
-  const open = chooseGate(view, args.text("STEP"), name);
+  const open = await chooseGate(view, args.text("STEP"), name);
   const { step, attempt } = open;
   const { digest, volatile } = open.gate;
   const request = { step, attempt, decision, comment, nonce: volatile.nonce, digest, by: whoAsks() };
   const cookie = cookieOf(view.record.runId);
   if (cookie !== null) {
     // The engine refuses it, and its journal tells of the attempt.
-    writeDecideRequest(runDir, { ...request, cookie });
-    throw ownGate(view.record.runId, step);
+    writeDecideRequest(open.runDir, { ...request, cookie });
+    throw ownGate(view.record.runId, open.name);
   }
   refuseDecided(open, name);
   if (resuming !== null && liveness(runDir).state === "nobody") await requireSecrets(view, resuming.secrets);
-  const file = writeDecideRequest(runDir, request);
+  const file = writeDecideRequest(open.runDir, request);
   const decided: Decided = { name, runDir, gate: open, request, file };
   const json = args.flag("json");
   if (!json) print(gateText(decided));
@@ -71,6 +77,10 @@ export async function decide(args: Args, decision: Decision): Promise<number> {
   if (json) printJson(decideJson(decided, result, null));
   else print(decideText(decided, result));
   return result.kind === "refused" ? ExitCode.usage : ExitCode.ok;
+}
+
+function nameInside(within: string, step: string | undefined): string {
+  return step === undefined ? within : `${within}/${step}`;
 }
 
 interface Carrying {
@@ -86,7 +96,7 @@ async function carryOut(decided: Decided, carrying: Carrying): Promise<DecideRes
   for (let tries = 0; ; tries += 1) {
     const driver = liveness(runDir);
     if (driver.state !== "nobody") {
-      const answer = await waitUntilTaken(runDir, file, driver, TAKEN_WITHIN_MS);
+      const answer = await waitUntilTaken(runDir, file, driver, TAKEN_WITHIN_MS, decided.gate.runDir);
       if (answer !== null) return answer;
     }
     if (carrying.resuming === null) return await leaveToResume(decided);
@@ -103,8 +113,8 @@ async function carryOut(decided: Decided, carrying: Carrying): Promise<DecideRes
 /** Nobody drives the run. Whoever wrote first of two who decided at once has the lower number, and is taken. */
 async function leaveToResume({ runDir, gate, file }: Decided): Promise<DecideResult> {
   const view = await viewRun(runDir);
-  const open = view.kind === "legacy" ? [] : openGates(runDir, view.record);
-  const first = open.find(({ step, attempt }) => step === gate.step && attempt === gate.attempt)?.decided;
+  const open = view.kind === "legacy" ? [] : await openGates(view);
+  const first = open.find(({ name, attempt }) => name === gate.name && attempt === gate.attempt)?.decided;
   if (!first || first.file === file) return { kind: "later" };
   return { kind: "refused", because: `somebody was faster: ${decidedText(first)}` };
 }
@@ -114,7 +124,7 @@ async function resumeWith(
   resuming: Omit<ResumeRequest, "runDir">,
   { runsDir, json }: Carrying,
 ): Promise<number> {
-  const { runDir, file } = decided;
+  const { runDir, gate, file } = decided;
   const { resume } = await import("../engine/resume.ts");
   let refused: string | null = null;
   const driving = {
@@ -123,13 +133,11 @@ async function resumeWith(
     runDir,
     exitCode: (outcome: Parameters<typeof exitCodeOf>[0]) =>
       refused === null ? exitCodeOf(outcome) : ExitCode.usage,
-    toJson: (
-      ...[outcome, name, gates]: Parameters<NonNullable<Parameters<typeof driveAndTell>[0]["toJson"]>>
-    ) =>
+    toJson: (ended: Ended) =>
       decideJson(
         decided,
         refused === null ? { kind: "resumed" } : { kind: "refused", because: refused },
-        outcomeJson(outcome, exitCodeOf(outcome), name, gates),
+        outcomeJson(ended, exitCodeOf(ended.outcome)),
       ),
   };
   const exitCode = await driveAndTell(driving, (observer) =>
@@ -138,9 +146,10 @@ async function resumeWith(
       runDir,
       observer: {
         ...observer,
-        event(line, state) {
-          if (line.event === "request_refused" && line.file === file) refused = line.because;
-          observer.event?.(line, state);
+        event(line, state, within) {
+          const isIt = (within?.runDir ?? runDir) === gate.runDir;
+          if (isIt && line.event === "request_refused" && line.file === file) refused = line.because;
+          observer.event?.(line, state, within);
         },
       },
     }),
@@ -174,10 +183,10 @@ function resumingIn(args: Args): Carrying["resuming"] {
   return null;
 }
 
-function ownGate(runId: string, step: string): WfError {
+function ownGate(runId: string, name: string): WfError {
   return new WfError({
     code: "OWN_GATE",
-    message: `this is a process of a step of run ${runId}: it can not decide ${step}`,
+    message: `this is a process of a step of run ${runId}: it can not decide ${name}`,
     hint: "a person decides it from another shell; the journal tells of this attempt",
   });
 }

@@ -1,12 +1,13 @@
 import { ExitCode, WfError } from "../core/problem.ts";
 import type { Observer, Outcome } from "../engine/api.ts";
+import { rootCause } from "../review/root-cause.ts";
 import { displayPath, nameOf } from "./find-run.ts";
 import type { OpenGate } from "./gates.ts";
 import { print, printDiagnostic, printJson } from "./output.ts";
 import { gateLines } from "./render/gate.ts";
 import { GITHUB, isGithubActions, printGuarded, reportToGithub } from "./render/github.ts";
 import { PLAIN, type Progress, progress, SILENT } from "./render/progress.ts";
-import { endText, excerptText, failureText, outcomeJson, rootLog } from "./render/summary.ts";
+import { type Ended, endText, excerptText, failureText, outcomeJson, rootLog } from "./render/summary.ts";
 import { shellWord } from "./render/text.ts";
 
 export interface Driving {
@@ -17,7 +18,7 @@ export interface Driving {
   readonly runDir?: string;
   readonly exitCode?: (outcome: Outcome) => number;
   /** What is printed with `--json`; absent: the outcome. */
-  readonly toJson?: (outcome: Outcome, name: string, gates: readonly OpenGate[]) => object;
+  readonly toJson?: (ended: Ended) => object;
   /** Takes the document that `--json` prints, for a command that drives several runs; absent: it is printed. */
   readonly tell?: (document: object) => void;
   /** The engine stays while a gate is open: how to decide is told then, and not at the end. */
@@ -36,12 +37,13 @@ export async function driveAndTell(
     ...told.observer,
     event(line, state, within) {
       told.observer.event(line, state, within);
-      const runDir = within?.runDir ?? told.runDir();
-      if (!driving.wait || runDir === undefined) return;
-      const opened = gateOpenedBy(line, runDir);
+      const outermost = told.runDir();
+      if (!driving.wait || outermost === undefined) return;
+      const place = [within?.runDir ?? outermost, within?.name] as const;
+      const opened = gateOpenedBy(line, ...place);
       const resumed = line.event === "engine_started" && line.how === "resume";
-      for (const gate of opened ? [opened] : resumed ? gatesOf(state, runDir) : [])
-        tellGate(gate, runDir, driving);
+      for (const gate of opened ? [opened] : resumed ? gatesOf(state, ...place) : [])
+        tellGate(gate, outermost, driving);
     },
   };
   let outcome: Outcome;
@@ -52,18 +54,22 @@ export async function driveAndTell(
     throw error;
   }
   const exitCode = (driving.exitCode ?? exitCodeOf)(outcome);
-  const name = nameOf(outcome.runDir, driving.runsDir);
-  const gates = openGates(outcome.runDir, outcome.record);
+  const ended = {
+    outcome,
+    root: await rootCause(outcome),
+    name: nameOf(outcome.runDir, driving.runsDir),
+    gates: await openGates(outcome),
+  };
   if (driving.json) {
-    const document = driving.toJson?.(outcome, name, gates) ?? outcomeJson(outcome, exitCode, name, gates);
+    const document = driving.toJson?.(ended) ?? outcomeJson(ended, exitCode);
     (driving.tell ?? printJson)(document);
-  } else tellOutcome(outcome, name, told.moved(), gates);
+  } else await tellOutcome(ended, told.moved());
   return exitCode;
 }
 
 /** What a person has to do for an engine that stays; with `--json` beside the document. */
 function tellGate(gate: OpenGate, runDir: string, { json, runsDir }: Driving): void {
-  const lines = gateLines(gate, runDir, nameOf(runDir, runsDir));
+  const lines = gateLines(gate, nameOf(runDir, runsDir));
   if (json) printDiagnostic(lines.join("\n"));
   else if (isGithubActions()) printGuarded(lines);
   else print(lines.join("\n"));
@@ -88,7 +94,8 @@ export function exitCodeOf({ record, signal }: Outcome): number {
   }
 }
 
-function tellOutcome(outcome: Outcome, name: string, moved: boolean, gates: readonly OpenGate[]): void {
+async function tellOutcome(ended: Ended, moved: boolean): Promise<void> {
+  const { outcome } = ended;
   if (!moved && outcome.record.status === "succeeded") {
     print(`run ${outcome.record.runId} has succeeded already: nothing is left to do`);
     return;
@@ -100,13 +107,13 @@ function tellOutcome(outcome: Outcome, name: string, moved: boolean, gates: read
     else for (const line of lines) print(line);
   };
   print("");
-  const failure = failureText(outcome);
-  const log = rootLog(outcome);
+  const failure = failureText(ended);
+  const log = rootLog(ended);
   tell(failure);
   if (log !== undefined) tell(excerptText(log));
   if (failure.length > 0) print("");
-  tell(endText(outcome, name, gates));
-  if (github) reportToGithub(outcome);
+  tell(endText(ended));
+  if (github) await reportToGithub(outcome);
 }
 
 /** The engine stopped in the middle: the run is whole as far as it came. */

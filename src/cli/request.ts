@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { JournalTail } from "../review/follow.ts";
+import { JournalTail } from "../review/journal-tail.ts";
 import { type Liveness, liveness } from "../review/liveness.ts";
 
 const LOOK_EVERY_MS = 50;
@@ -13,15 +13,17 @@ export type Answer =
 
 /**
  * The engine that drives the run takes the request or refuses it; null if it went away before it did. `driver`: as it
- * was seen last; with what it took it may have come to its end.
+ * was seen last; with what it took it may have come to its end. `of`: the nested run that has the request in its
+ * `control/`.
  */
 export async function waitUntilTaken(
   runDir: string,
   file: string,
   driver: Liveness,
   patienceMs: number,
+  of = runDir,
 ): Promise<Answer | null> {
-  const journal = new JournalTail(runDir);
+  const journal = new JournalTail(of);
   const until = performance.now() + patienceMs;
   for (;;) {
     const now = liveness(runDir);

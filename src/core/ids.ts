@@ -22,6 +22,32 @@ export function placeName({ step, item }: PlaceName): string {
   return item === undefined ? step : `${step}/item-${item}`;
 }
 
+/** The same for a step of a nested run, by the steps that hold it: `deploy/item-3/test`; `within` may be empty. */
+export function nameWithin(within: string, place: PlaceName): string {
+  return within === "" ? placeName(place) : `${within}/${placeName(place)}`;
+}
+
+/** A nested run's id begins with that of the run around it, and its last part names the attempt that it is. */
+export function nestedRunId(outer: string, { attempt, ...place }: AttemptName): string {
+  return `${outer}.${placeName(place).replace("/item-", "-")}-${attempt}`;
+}
+
+/** The id of a run and of those around it; `depth`: how many these are. */
+export function idsAround(runId: string, depth: number): string[] {
+  const ids = [runId];
+  for (let left = depth; left > 0; left -= 1) {
+    const inner = ids.at(-1) as string;
+    ids.push(inner.slice(0, inner.lastIndexOf(".")));
+  }
+  return ids;
+}
+
+/** Whether a `WF_ATTEMPT_ID` is that of a step of one of these runs; it names the runs around the step's own, too. */
+export function isOfStep(cookie: string | undefined, runIds: readonly string[]): boolean {
+  const names = cookie?.split(",") ?? [];
+  return names.some((name) => runIds.some((id) => name.startsWith(`${id}/`)));
+}
+
 const MAX_LENGTH = 64;
 
 /** What is wrong with an id, as the end of a sentence; null if nothing is. */

@@ -133,7 +133,8 @@ function hasUsage({ tokens, costUsd, unknown, unknownCost }: UsageTotal): boolea
   return tokens + costUsd + unknown + unknownCost > 0;
 }
 
-function stepRecord({ state, attempts, outputs, decision, fan }: StepNode): StepRecord {
+/** A step, or one item of it. */
+export function stepRecord({ state, attempts, outputs, decision, fan }: StepNode): StepRecord {
   const items = fan && fan.size > 0 ? itemsOf(fan) : null;
   const status = state.status === "iterating" ? statusOfItems(items ?? []) : state.status;
   return {

@@ -120,16 +120,31 @@ export interface Plan {
   readonly project: string;
   readonly runsDir: string;
   readonly inputs: Readonly<Record<string, Json>>;
-  readonly steps: readonly {
-    readonly id: string;
-    readonly needs: readonly string[];
-    readonly when?: string;
-    readonly type: string;
-    /** The script, the prompt or the message, as far as it is known. */
-    readonly text: string;
-    /** Values of the script's variables that are known already; null: known only when the step starts. */
-    readonly variables: Readonly<Record<string, Json>>;
-    readonly timeoutMs?: number;
-    readonly retries: number;
-  }[];
+  readonly steps: readonly PlannedStep[];
+}
+
+export interface PlannedStep {
+  readonly id: string;
+  readonly needs: readonly string[];
+  readonly when?: string;
+  /** The list whose items the step is done for; null: known only when the step starts. */
+  readonly foreach?: readonly Json[] | null;
+  readonly type: string;
+  /** The script, the prompt or the message, as far as it is known. */
+  readonly text: string;
+  /** Values of the script's variables that are known already; null: known only when the step starts. */
+  readonly variables: Readonly<Record<string, Json>>;
+  readonly timeoutMs?: number;
+  readonly retries: number;
+  /** The workflow that it runs. */
+  readonly nested?: NestedPlan;
+}
+
+export interface NestedPlan {
+  readonly workflow: string;
+  readonly shape: "sequence" | "graph";
+  /** What it is given, defaults included; null: known only when the step starts. */
+  readonly inputs: Readonly<Record<string, Json>>;
+  /** Null: it is one of those that this step is in, and goes on as these do. */
+  readonly steps: readonly PlannedStep[] | null;
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { idsAround, isOfStep } from "../core/ids.ts";
 import { CONTROL_POLL_MS, CONTROL_REREAD_MS } from "../core/limits.ts";
 import { nodeAt, nodeOf } from "../core/state.ts";
 import { changedSince, readGate } from "../steps/approval.ts";
@@ -9,6 +10,7 @@ import {
   type FoundRequest,
   listRequests,
 } from "../store/requests.ts";
+import { hasNewWithin } from "./nested-requests.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
@@ -63,7 +65,7 @@ function takeDecision(session: Session, file: string, request: DecideRequest): s
   if (node.state.status !== "waiting" || node.state.nested || node.state.attempt !== attempt) {
     return `attempt ${attempt} of ${step} does not wait for a decision (any more)`;
   }
-  if (request.cookie?.split(",").some((cookie) => cookie.startsWith(`${state.runId}/`))) {
+  if (isOfStep(request.cookie, idsAround(state.runId, places.depth))) {
     session.record({ event: "security", step, attempt, what: "a step of this run tried to decide the gate" });
     return "a step can not decide a gate of its own run";
   }
@@ -100,9 +102,10 @@ function endGate(
   recordEnd(session, { index, attempt }, { status: "succeeded" }, { outputs, security: [], decision });
 }
 
-/** Whether there is a request that nobody has looked at. */
-export function hasNewRequests(session: Session): boolean {
-  return listRequests(session.places.runDir).some(({ file }) => !session.state.requests.has(file));
+/** Whether there is a request that nobody has looked at, to the run or to one in it that waits. */
+export function hasNewRequests({ state, places }: Session): boolean {
+  const isNew = listRequests(places.runDir).some(({ file }) => !state.requests.has(file));
+  return isNew || hasNewWithin(state, places.runDir);
 }
 
 /**

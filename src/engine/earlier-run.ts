@@ -7,10 +7,9 @@ import { filesOf } from "../core/output-value.ts";
 import { WfError } from "../core/problem.ts";
 import type { FileDigests } from "../steps/file-digests.ts";
 import { readInputs } from "../steps/inputs-record.ts";
-import { ATTEMPT_FILES, attemptDir, attemptPath } from "../store/layout.ts";
+import { ATTEMPT_FILES, attemptDir, attemptPath, nestedDir } from "../store/layout.ts";
 import { readRun } from "../store/open-run.ts";
 import type { Observer, ReuseRequest } from "./api.ts";
-import { nestedDir } from "./nested-dir.ts";
 
 /** A finished attempt that may be taken over. */
 export interface EarlierAttempt {

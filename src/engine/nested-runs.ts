@@ -7,15 +7,15 @@ import type { NestedStep } from "../core/workflow.ts";
 import { type Environment, newCookie } from "../steps/environment.ts";
 import { collectNested, type NestedValues, prepareNested } from "../steps/nested.ts";
 import { PreparationError } from "../steps/prepare.ts";
-import { attemptDir } from "../store/layout.ts";
-import { listRequests, writeCancelRequest } from "../store/requests.ts";
+import { attemptDir, nestedDir } from "../store/layout.ts";
+import { writeCancelRequest } from "../store/requests.ts";
 import type { LiveAttempt } from "./attempts.ts";
 import { type Harvest, NOTHING, withDecision } from "./collect.ts";
 import type { DriveGroup } from "./drive-group.ts";
 import { failAtOnce } from "./fail-at-once.ts";
 import { type Ending, WHY_STOPPED } from "./judge.ts";
 import type { NestedEnd } from "./nested.ts";
-import { nestedDir } from "./nested-dir.ts";
+import { hasNew, type Watched, watchedIn } from "./nested-requests.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
@@ -35,8 +35,8 @@ export class NestedRuns {
   readonly #parts: NestedRunsParts;
   readonly #live = new Map<number, LiveAttempt>();
   readonly #driven = new Set<Promise<void>>();
-  /** How many requests the waiting ones have seen, by the index of the node. */
-  readonly #seen = new Map<number, number>();
+  /** What the waiting ones may be asked, by the index of the node. */
+  readonly #watched = new Map<number, readonly Watched[]>();
 
   constructor(parts: NestedRunsParts) {
     this.#parts = parts;
@@ -90,10 +90,9 @@ export class NestedRuns {
   /** Those that have been asked for something since they began to wait. */
   resumeAsked(): void {
     const { session } = this.#parts;
-    for (const [index, seen] of this.#seen) {
-      const node = nodeAt(session.state, index);
-      if (node.state.status !== "waiting") continue;
-      if (this.#countRequests(node, node.state.attempt) > seen) this.resume(index);
+    for (const [index, watched] of this.#watched) {
+      const { state } = nodeAt(session.state, index);
+      if (state.status === "waiting" && hasNew(watched)) this.resume(index);
     }
   }
 
@@ -136,7 +135,7 @@ export class NestedRuns {
       if (again) again.stop = live.stop;
       return;
     }
-    this.#seen.set(live.index, this.#countRequests(node, live.attempt));
+    this.#watched.set(live.index, watchedIn(nestedDir(session.places.runDir, live)));
     const volatile = end.until === null ? {} : { volatile: { until: end.until } };
     const { attempt } = live;
     session.record({ event: "attempt_waiting", ...placeOf(node), attempt, reason: end.waiting, ...volatile });
@@ -151,7 +150,7 @@ export class NestedRuns {
     const { session, group, wait, onEnd, onError } = this.#parts;
     const live: LiveAttempt = { index: node.index, ...placeOf(node), attempt, adopted: false };
     this.#live.set(node.index, live);
-    this.#seen.delete(node.index);
+    this.#watched.delete(node.index);
     const driven = async () => {
       try {
         const { driveNested } = await import("./nested.ts");
@@ -183,10 +182,6 @@ export class NestedRuns {
       if (error instanceof PreparationError) return error;
       throw error;
     }
-  }
-
-  #countRequests(node: StepNode, attempt: number): number {
-    return countRequests(nestedDir(this.#parts.session.places.runDir, { ...placeOf(node), attempt }));
   }
 }
 
@@ -239,9 +234,4 @@ function whyStopped(because: StopReason): string {
   return because === "TIMEOUT" || because === "IDLE_TIMEOUT"
     ? "the step's time is over"
     : WHY_STOPPED[because];
-}
-
-/** Of a run and of those that are nested in it. */
-function countRequests(runDir: string): number {
-  return listRequests(runDir).length;
 }

@@ -2,14 +2,14 @@ import { existsSync, renameSync } from "node:fs";
 import { join, posix } from "node:path";
 import type { Failure, JournalLine, RunReason, Usage } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
-import { type AttemptName, placeName } from "../core/ids.ts";
+import { type AttemptName, nestedRunId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
 import type { NestedStep } from "../core/workflow.ts";
 import { resolveInputs } from "../language/inputs.ts";
 import { acceptSecrets } from "../secrets/supply.ts";
-import { ATTEMPT_FILES, attemptDir, CREATING_PREFIX, RUN_FILES } from "../store/layout.ts";
+import { ATTEMPT_FILES, attemptDir, CREATING_PREFIX, nestedDir, RUN_FILES } from "../store/layout.ts";
 import { removeLeftOvers } from "../store/left-over.ts";
 import { readRun } from "../store/open-run.ts";
 import { shareTree } from "../store/share-tree.ts";
@@ -20,7 +20,6 @@ import { driveAndRelease } from "./conclude.ts";
 import type { DriveGroup, InnerOptions } from "./drive-group.ts";
 import { EarlierRun } from "./earlier-run.ts";
 import { definitionsIn, sha256 } from "./load.ts";
-import { nestedDir } from "./nested-dir.ts";
 import { nestedFiles } from "./nested-files.ts";
 import { attendRequests, repairSnapshot, resume } from "./resume.ts";
 import { ReuseSources } from "./reuse-sources.ts";
@@ -108,7 +107,7 @@ async function begin(attempt: NestedAttempt): Promise<Outcome> {
     {
       runsDir: attemptDir(places.runDir, name),
       folder: ATTEMPT_FILES.run,
-      runId: `${state.runId}.${placeName(name).replace("/item-", "-")}-${name.attempt}`,
+      runId: nestedRunId(state.runId, name),
       loaded: { bytes, sha256: sha256(bytes), workflow, files },
       source: definition.file === undefined ? source : besides(source, definition.file),
       ...(definition.step !== undefined && { step: definition.step }),

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import type { JournalLine, RunOptions } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
+import { placeName } from "../core/ids.ts";
 import { WfError } from "../core/problem.ts";
 import type { DefinitionIn } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
@@ -12,6 +13,7 @@ import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { claim } from "../store/lock.ts";
 import { readDefinition, readRun, readSnapshotIfCurrent } from "../store/open-run.ts";
+import { readCreated } from "../store/read-created.ts";
 import { recordedProject, sourcePath } from "../store/recorded-project.ts";
 import { recoverJournal } from "../store/recover.ts";
 import { VERSION } from "../system/version.ts";
@@ -24,6 +26,7 @@ import { hasNewRequests, takeRequests } from "./control.ts";
 import type { InnerOptions } from "./drive-group.ts";
 import { type EarlierRun, earlierRun } from "./earlier-run.ts";
 import { definitionsIn, loadCopy, sha256 } from "./load.ts";
+import { hasNewWithin } from "./nested-requests.ts";
 import { raiseLimits, requireUnspent } from "./raise-limits.ts";
 import { repairRecords } from "./repair.ts";
 import { Session } from "./session.ts";
@@ -50,6 +53,7 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
     await tellOfFinished(runDir, request);
     return { runDir, record: finished, signal: null };
   }
+  if (!request.inside) refuseNested(runDir);
   const checked = checkResume(runDir, request);
   const { observer, last } = rememberingAttempt(request.observer);
   const options: InnerOptions = { ...request, observer };
@@ -133,7 +137,7 @@ async function attendOnce(
   const { reason, waitingUntil: until } = state;
   if (state.status === "waiting")
     session.record(engineStarted("resume", { project: checked.project, runDir }));
-  const changed = takeRequests(session);
+  const changed = takeRequests(session) || hasNewWithin(state, runDir);
   if (!changed && state.status === "running" && reason !== null) {
     session.record({ event: "run_waiting", reason, ...(until !== null && { volatile: { until } }) });
   }
@@ -166,6 +170,17 @@ function succeeded(runId: string): WfError {
     code: "WRONG_STATE",
     message: `run '${runId}' has succeeded, and stays as it is: nothing in it is done again`,
     hint: `start another, which does what has changed:  wf run FILE --reuse ${runId}`,
+  });
+}
+
+/** Only the engine of the run around it knows what it is given and what becomes of it. */
+function refuseNested(runDir: string): void {
+  const parent = readCreated(runDir)?.parent;
+  if (!parent) return;
+  throw new WfError({
+    code: "WRONG_STATE",
+    message: `${runDir} is the run of attempt ${parent.attempt} of ${placeName(parent)}, a part of another run`,
+    hint: "the run around it can be resumed, and goes on with it",
   });
 }
 

@@ -84,6 +84,14 @@ export function requireStep(workflow: Workflow, step: string, option: string): v
   if (workflow.steps.some(({ id }) => id === step)) return;
   const ids = workflow.steps.slice(0, 20).map(({ id }) => id);
   const more = workflow.steps.length > ids.length ? ", …" : "";
+  const [first] = step.split("/");
+  if (step !== first && workflow.steps.some(({ id }) => id === first)) {
+    throw new WfError({
+      code: "STEP_NOT_FOUND",
+      message: `${option} takes a step of the workflow itself, and ${step} lies within one`,
+      hint: `${option} ${first}`,
+    });
+  }
   throw new WfError({
     code: "STEP_NOT_FOUND",
     message: `${option}: the workflow ${workflow.id} has no step ${step}`,

@@ -1,10 +1,9 @@
 import type { AttemptCause, AttemptRecord, JournalLine } from "../core/event.ts";
+import type { AttemptName, PlaceName } from "../core/ids.ts";
 import type { ReusedFrom } from "../core/input-parts.ts";
 
 /** One attempt, as the journal tells of it. */
-export interface AttemptView {
-  readonly step: string;
-  readonly attempt: number;
+export interface AttemptView extends AttemptName {
   readonly cause: AttemptCause;
   /** What led to it, in a sentence; null for a first attempt. */
   readonly because: string | null;
@@ -24,40 +23,33 @@ export interface AttemptView {
 }
 
 /** Null if the attempt never started. */
-export function viewAttempt(
-  lines: readonly JournalLine[],
-  step: string,
-  attempt: number,
-): AttemptView | null {
-  const start = lines.findIndex(
-    (line) => line.event === "attempt_started" && line.step === step && line.attempt === attempt,
-  );
+export function viewAttempt(lines: readonly JournalLine[], name: AttemptName): AttemptView | null {
+  const isIt = (other: AttemptName) => isSamePlace(other, name) && other.attempt === name.attempt;
+  const start = lines.findIndex((line) => line.event === "attempt_started" && isIt(line));
   const started = lines[start];
   if (started?.event !== "attempt_started") return null;
   const after = lines.slice(start + 1);
-  const end = after.findIndex(
-    (line) => line.event === "attempt_ended" && line.record.step === step && line.record.attempt === attempt,
-  );
+  const end = after.findIndex((line) => line.event === "attempt_ended" && isIt(line.record));
   const ended = after[end];
   const isOver = ended?.event === "attempt_ended";
+  const { step, item, attempt } = name;
   return {
     step,
+    ...(item !== undefined && { item }),
     attempt,
     cause: started.cause,
-    because: whyStarted(lines.slice(0, start), step, started.cause),
+    because: whyStarted(lines.slice(0, start), name, started.cause),
     startedAt: isOver ? ended.volatile.startedAt : started.at,
     endedAt: isOver ? ended.volatile.endedAt : null,
     pid: started.volatile && "process" in started.volatile ? started.volatile.process.pid : null,
-    adopted: after.some(
-      (line) => line.event === "attempt_adopted" && line.step === step && line.attempt === attempt,
-    ),
+    adopted: after.some((line) => line.event === "attempt_adopted" && isIt(line)),
     sharedWith: sharedWith(lines, start),
     reusedFrom: isOver ? (ended.volatile.reusedFrom ?? null) : null,
     record: isOver ? ended.record : null,
     logs: isOver
       ? { stdoutBytes: ended.volatile.stdoutBytes, stderrBytes: ended.volatile.stderrBytes }
       : null,
-    next: isOver ? whatCameNext(after.slice(end + 1), step, ended.record) : null,
+    next: isOver ? whatCameNext(after.slice(end + 1), ended.record) : null,
   };
 }
 
@@ -68,13 +60,18 @@ function sharedWith(lines: readonly JournalLine[], start: number): string | null
   return created.volatile.forkedFrom?.run ?? null;
 }
 
-function whyStarted(before: readonly JournalLine[], step: string, cause: AttemptCause): string | null {
+function isSamePlace(a: PlaceName, b: PlaceName): boolean {
+  return a.step === b.step && a.item === b.item;
+}
+
+function whyStarted(before: readonly JournalLine[], place: PlaceName, cause: AttemptCause): string | null {
+  const { step } = place;
   const back = [...before].reverse();
   switch (cause) {
     case "first":
       return null;
     case "retry": {
-      const retry = back.find((line) => line.event === "retry_scheduled" && line.step === step);
+      const retry = back.find((line) => line.event === "retry_scheduled" && isSamePlace(line, place));
       return retry?.event === "retry_scheduled" ? retry.because : null;
     }
     case "rework": {
@@ -97,13 +94,16 @@ function whyStarted(before: readonly JournalLine[], step: string, cause: Attempt
 }
 
 /** The first event after the end that follows from it. */
-function whatCameNext(after: readonly JournalLine[], step: string, record: AttemptRecord): string | null {
+function whatCameNext(after: readonly JournalLine[], record: AttemptRecord): string | null {
+  const { step } = record;
   for (const line of after) {
-    if (line.event === "retry_scheduled" && line.step === step) return `tried again: ${line.because}`;
+    if (line.event === "retry_scheduled" && isSamePlace(line, record)) return `tried again: ${line.because}`;
     if (line.event === "transition" && line.from === step)
       return `${goesTo(line.to)}: ${line.because.message}`;
-    if (line.event === "attempt_started" && line.step === step)
+    if (line.event === "attempt_started" && isSamePlace(line, record))
       return `attempt ${line.attempt} (${line.cause})`;
+    // The other items of a foreach go their own way.
+    if (line.event === "attempt_started" && line.step === step) continue;
     // In a graph what comes next is not the doing of one step.
     if (line.event === "attempt_started" && record.next === undefined && record.status === "succeeded") {
       return "what needs it could start";

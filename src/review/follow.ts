@@ -1,97 +1,28 @@
-import { closeSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import type { JournalLine } from "../core/event.ts";
-import { ioError } from "../store/io-error.ts";
-import { parseLine } from "../store/journal-line.ts";
-import { RUN_FILES } from "../store/layout.ts";
 import { liveness } from "./liveness.ts";
+import type { RunTail, TailedLine } from "./run-tail.ts";
 
 const POLL_MS = 100;
-const CHUNK_BYTES = 1 << 16;
 
 /** Why following ended. */
 export type FollowEnd = "ended" | "waiting" | "nobody drives it" | "stopped";
 
-/** The bytes that are appended to a file, from a position on, as they come. */
-export class Tail {
-  readonly #path: string;
-  #at: number;
-
-  constructor(path: string, from = 0) {
-    this.#path = path;
-    this.#at = from;
-  }
-
-  /** What is new; empty if nothing is, or the file is not there yet. */
-  read(): Buffer {
-    let fd: number;
-    try {
-      fd = openSync(this.#path, "r");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
-      throw ioError(error, `read ${this.#path}`);
-    }
-    try {
-      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      const length = readSync(fd, chunk, 0, CHUNK_BYTES, this.#at);
-      this.#at += length;
-      return chunk.subarray(0, length);
-    } finally {
-      closeSync(fd);
-    }
-  }
-}
-
-/** Whole lines of a journal as they are appended; those of an engine that had been taken over are dropped. */
-export class JournalTail {
-  readonly #tail: Tail;
-  #rest = Buffer.alloc(0);
-  #epoch = 0;
-
-  constructor(runDir: string) {
-    this.#tail = new Tail(join(runDir, RUN_FILES.journal));
-  }
-
-  read(): JournalLine[] {
-    const lines: JournalLine[] = [];
-    for (let bytes = this.#tail.read(); bytes.length > 0; bytes = this.#tail.read()) {
-      this.#rest = Buffer.concat([this.#rest, bytes]);
-      for (let end = this.#rest.indexOf(10); end >= 0; end = this.#rest.indexOf(10)) {
-        const parsed = parseLine(this.#rest.toString("utf8", 0, end));
-        this.#rest = this.#rest.subarray(end + 1);
-        if (parsed.kind !== "line" || parsed.line.epoch < this.#epoch) continue;
-        this.#epoch = parsed.line.epoch;
-        lines.push(parsed.line);
-      }
-    }
-    return lines;
-  }
-}
-
 export interface Follower {
-  /** New lines of the journal, in order; the first call has all there are. */
-  events?(lines: readonly JournalLine[]): void;
-  /** Called at each look, after `events`. */
+  /** A line of the journal, or of that of a nested run. */
+  event(tailed: TailedLine): void;
+  /** Called at each look, after the events. */
   look?(): void;
 }
 
 /** Looks at a run until it has ended, waits, or is driven by nobody. Reads only. */
-export async function follow(runDir: string, follower: Follower, stop: AbortSignal): Promise<FollowEnd> {
-  const journal = new JournalTail(runDir);
-  let standing: "active" | "ended" | "waiting" = "active";
+export async function follow(tail: RunTail, follower: Follower, stop: AbortSignal): Promise<FollowEnd> {
+  const { runDir } = tail.where;
   for (;;) {
     // Before the journal is read: an engine that goes away after this look has written all its lines by the next.
     const driven = liveness(runDir).state !== "nobody";
-    const lines = journal.read();
-    for (const { event } of lines) {
-      if (event === "run_ended") standing = "ended";
-      else if (event === "run_waiting") standing = "waiting";
-      else if (event === "engine_started") standing = "active";
-    }
-    if (lines.length > 0) follower.events?.(lines);
+    for (const tailed of tail.take()) follower.event(tailed);
     follower.look?.();
-    if (standing !== "active") return standing;
+    if (tail.standing !== "active") return tail.standing;
     if (!driven) return "nobody drives it";
     if (stop.aborted) return "stopped";
     await wait(POLL_MS, undefined, { signal: stop }).catch(() => {});

@@ -32,6 +32,8 @@ export interface CurrentView {
   readonly folded?: { readonly state: RunState; readonly lines: readonly JournalLine[] };
 }
 
+export type ReadableRun = Pick<CurrentView, "runDir" | "record" | "folded">;
+
 /** From before inputs were recorded. */
 export interface LegacyView {
   readonly kind: "legacy";
@@ -69,8 +71,14 @@ export async function viewRun(path: string): Promise<RunView> {
 }
 
 /** The journal of a run, up to its torn end if it has one. */
-export function linesOf(view: CurrentView): readonly JournalLine[] {
-  return view.folded?.lines ?? readTrusted(view.runDir, view.record).lines;
+export function linesOf({ runDir, record, folded }: ReadableRun): readonly JournalLine[] {
+  return folded?.lines ?? readTrusted(runDir, record).lines;
+}
+
+/** The state and the journal that it is folded from: what the snapshot has no room for, such as each item of a `foreach`. */
+export async function foldedRun(run: ReadableRun): Promise<NonNullable<CurrentView["folded"]>> {
+  const lines = linesOf(run);
+  return run.folded ?? { state: await foldRun(run.runDir, lines), lines };
 }
 
 /**

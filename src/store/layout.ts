@@ -75,3 +75,8 @@ export function attemptDir(runDir: string, name: AttemptName): string {
 export function copyPath(path: string, use: "prompt" | "workflow"): string {
   return `${use === "prompt" ? RUN_FILES.prompts : RUN_FILES.workflows}/${path}`;
 }
+
+/** Where the nested run of an attempt is. */
+export function nestedDir(runDir: string, name: AttemptName): string {
+  return join(attemptDir(runDir, name), ATTEMPT_FILES.run);
+}

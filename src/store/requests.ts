@@ -82,17 +82,23 @@ function writeRequest(
 /** Every file in `control/`, `cancel-2` before `cancel-10`. Raises IO_ERROR. */
 export function listRequests(runDir: string): FoundRequest[] {
   const folder = join(runDir, RUN_FILES.control);
-  let names: string[];
+  return namesOfRequests(folder)
+    .sort(byNumber)
+    .map((name) => ({ file: `${RUN_FILES.control}/${name}`, ...readRequest(join(folder, name), name) }));
+}
+
+/** How many files there are in `control/`. Raises IO_ERROR. */
+export function countRequests(runDir: string): number {
+  return namesOfRequests(join(runDir, RUN_FILES.control)).length;
+}
+
+function namesOfRequests(folder: string): string[] {
   try {
-    names = fs.readdirSync(folder);
+    return fs.readdirSync(folder).filter((name) => !isTempName(name));
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
     throw ioError(error, `read ${folder}`);
   }
-  return names
-    .filter((name) => !isTempName(name))
-    .sort(byNumber)
-    .map((name) => ({ file: `${RUN_FILES.control}/${name}`, ...readRequest(join(folder, name), name) }));
 }
 
 function readRequest(path: string, name: string): { ok: ControlRequest } | { refusedBecause: string } {

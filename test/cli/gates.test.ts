@@ -93,6 +93,7 @@ ${ASKS}`,
   const file = "steps/notes/attempt-1/outputs/notes.md";
   assert.deepEqual(value.gates, [
     {
+      name: "sign_off",
       step: "sign_off",
       attempt: 1,
       message: `Publish 1.4.0?\nThe notes: ${file}\n`,

@@ -29,6 +29,8 @@ export interface Running {
 /** A folder of its own in which the real `wf` is run; gone after the test. */
 export class Rig {
   readonly dir: string;
+  /** For steps that call it. */
+  readonly wfPath = WF;
 
   constructor(t: TestContext) {
     this.dir = realpathSync(mkdtempSync(join(tmpdir(), "wf-cli-")));

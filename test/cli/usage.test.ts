@@ -69,7 +69,7 @@ const MISTAKES: readonly (readonly [args: string[], stderr: string])[] = [
     ["ls", "--status", "done"],
     'wf: --status can not be "done"   [USAGE]\n    one of: queued, running, waiting, succeeded, failed, canceled, interrupted\n',
   ],
-  [["status"], "wf: wf status needs a RUN   [USAGE]\n    usage: wf status RUN\n"],
+  [["status"], "wf: wf status needs a RUN   [USAGE]\n    usage: wf status RUN [STEP]\n"],
   [["show", "x"], "wf: wf show needs a RUN and a STEP   [USAGE]\n    usage: wf show RUN STEP\n"],
   [["validate"], "wf: wf validate needs a FILE   [USAGE]\n    usage: wf validate FILE…\n"],
   [

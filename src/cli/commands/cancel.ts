@@ -10,6 +10,7 @@ import { givenSecrets, requireSecrets, SECRET_OPTION } from "../given-secrets.ts
 import { print, printJson } from "../output.ts";
 import { cookieOf } from "../own-run.ts";
 import { type CancelResult, cancelJson, cancelText } from "../render/cancel.ts";
+import { shellWord } from "../render/text.ts";
 import { waitUntilTaken } from "../request.ts";
 import { runToDrive } from "../run-to-drive.ts";
 import { whoAsks } from "../who.ts";
@@ -34,7 +35,7 @@ export const command: Command = {
   ],
   async run(args: Args): Promise<number> {
     const runsDir = findRunsDir(args.text("runs-dir"));
-    const runDir = runToDrive(args.required("RUN"), runsDir);
+    const runDir = runToDrive(args.required("RUN"), runsDir, ({ run }) => `wf cancel ${shellWord(run)}`);
     const view = await viewRun(runDir);
     const given = givenSecrets(args);
     if (view.kind === "current") {
@@ -96,7 +97,8 @@ async function endIt(request: ResumeRequest, runsDir: string, json: boolean, fil
       runsDir,
       runDir,
       exitCode: ({ record }) => (record.status === "canceled" ? ExitCode.ok : ExitCode.failed),
-      toJson: ({ record }, name) => cancelJson(name, runDir, file, { kind: "ended", status: record.status }),
+      toJson: ({ outcome: { record }, name }) =>
+        cancelJson(name, runDir, file, { kind: "ended", status: record.status }),
     },
     (observer) => resume({ ...request, observer }),
   );

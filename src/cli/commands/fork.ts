@@ -5,6 +5,7 @@ import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
 import { argumentInputs, fileInputs } from "../given-inputs.ts";
 import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
+import { shellWord } from "../render/text.ts";
 import { runToDrive } from "../run-to-drive.ts";
 
 export const command: Command = {
@@ -60,7 +61,7 @@ export const command: Command = {
   async run(args: Args): Promise<number> {
     const runsDir = findRunsDir(args.text("runs-dir"));
     const { run, step, attempt } = placeFrom(args.required("RUN@STEP"));
-    const runDir = runToDrive(run, runsDir);
+    const runDir = runToDrive(run, runsDir, (around) => `wf fork ${shellWord(around.run)}@STEP`);
     const request = await requestFrom(args, {
       runDir,
       step,

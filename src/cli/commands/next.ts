@@ -4,6 +4,7 @@ import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION }
 import { driveAndTell, exitCodeOf } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
 import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
+import { shellWord } from "../render/text.ts";
 import { runToDrive } from "../run-to-drive.ts";
 
 export const command: Command = {
@@ -27,7 +28,7 @@ export const command: Command = {
   ],
   async run(args: Args): Promise<number> {
     const runsDir = findRunsDir(args.text("runs-dir"));
-    const runDir = runToDrive(args.required("RUN"), runsDir);
+    const runDir = runToDrive(args.required("RUN"), runsDir, ({ run }) => `wf next ${shellWord(run)}`);
     const project = args.text("project");
     const secrets = givenSecrets(args);
     const { executeNext } = await import("../../engine/resume.ts");

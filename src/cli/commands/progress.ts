@@ -1,14 +1,17 @@
 import { ExitCode } from "../../core/problem.ts";
+import { currentOf, progressOf } from "../../review/current.ts";
 import { follow } from "../../review/follow.ts";
-import { lastProgressAt } from "../../review/last-progress.ts";
+import { rootCause } from "../../review/root-cause.ts";
+import { RunTail } from "../../review/run-tail.ts";
 import { type CurrentView, viewRun } from "../../review/view.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
 import { findRun, findRunsDir, nameOf } from "../find-run.ts";
 import { onStdoutClosed, print, printDiagnostic, printJson, printJsonLine } from "../output.ts";
 import { eventLine } from "../render/event.ts";
 import { type GateJson, gateJson } from "../render/gate.ts";
-import { progressSnapshot, progressText } from "../render/snapshot.ts";
+import { NOTHING, progressSnapshot, progressText } from "../render/snapshot.ts";
 import { shellWord } from "../render/text.ts";
+import { runName } from "../run-name.ts";
 
 export const command: Command = {
   usage: "progress RUN",
@@ -17,7 +20,11 @@ export const command: Command = {
   options: {
     follow: { kind: "flag", alias: "f", describe: "print all events so far, then each as it comes" },
     "runs-dir": RUNS_DIR_OPTION,
-    json: { ...JSON_OPTION, describe: "print JSON; with --follow one event a line, as in progress.ndjson" },
+    json: {
+      ...JSON_OPTION,
+      describe:
+        "print JSON; with --follow one event a line, as in progress.ndjson, and of nested runs with `within`",
+    },
   },
   examples: [
     ["wf progress latest", "where the newest run is"],
@@ -33,8 +40,13 @@ export const command: Command = {
     }
     const snapshot =
       view.kind === "legacy"
-        ? progressSnapshot(view, null, null)
-        : progressSnapshot(view, lastProgressAt(view.runDir), await pendingGate(view, runsDir));
+        ? progressSnapshot(view, NOTHING)
+        : progressSnapshot(view, {
+            root: await rootCause(view),
+            current: await currentOf(view),
+            lastProgressAt: await progressOf(view),
+            pending: await pendingGate(view, runsDir),
+          });
     if (!args.flag("json")) print(progressText(snapshot, view.kind === "legacy"));
     else if (args.flag("follow")) printJsonLine(snapshot);
     else printJson(snapshot);
@@ -42,29 +54,35 @@ export const command: Command = {
   },
 };
 
-async function pendingGate({ runDir, record }: CurrentView, runsDir: string): Promise<GateJson | null> {
-  if (!Object.values(record.steps).some(({ status }) => status === "waiting")) return null;
+async function pendingGate(view: CurrentView, runsDir: string): Promise<GateJson | null> {
+  const isOpen = Object.values(view.record.steps).some(
+    ({ status }) => status === "waiting" || status === "running",
+  );
+  if (!isOpen) return null;
   const { openGates } = await import("../gates.ts");
-  const [first] = openGates(runDir, record).filter(({ decided }) => decided === null);
-  return first ? gateJson(first, runDir, nameOf(runDir, runsDir)) : null;
+  const name = runName(view.runDir, runsDir);
+  const [first] = (await openGates(view, name)).filter(({ decided }) => decided === null);
+  return first ? gateJson(first, name.run) : null;
 }
 
 async function followEvents(runDir: string, name: string, json: boolean): Promise<number> {
   const { gateOpenedBy } = await import("../gates.ts");
   const stop = new AbortController();
   onStdoutClosed(() => stop.abort());
+  let run: string | undefined;
   const end = await follow(
-    runDir,
+    new RunTail(runDir),
     {
-      events(lines) {
-        for (const line of lines) {
-          if (json) printJsonLine(line);
-          else {
-            const asks = gateOpenedBy(line, runDir)?.gate?.message;
-            const text = eventLine(line, asks === undefined ? {} : { asks });
-            if (text !== null) print(text);
-          }
+      event({ line, where }) {
+        const within = where.within === "" ? {} : { within: where.within };
+        if (json) {
+          printJsonLine({ ...line, ...within });
+          return;
         }
+        run ??= line.run;
+        const asks = gateOpenedBy(line, where.runDir)?.gate?.message;
+        const text = eventLine(line, { ...within, run, ...(asks !== undefined && { asks }) });
+        if (text !== null) print(text);
       },
     },
     stop.signal,

@@ -6,6 +6,7 @@ import { findRunsDir } from "../find-run.ts";
 import { argumentInputs } from "../given-inputs.ts";
 import { givenReuse, REUSE_OPTION } from "../given-reuse.ts";
 import { givenSecrets, SECRET_OPTION } from "../given-secrets.ts";
+import { shellWord } from "../render/text.ts";
 import { runToDrive } from "../run-to-drive.ts";
 
 export const command: Command = {
@@ -71,7 +72,7 @@ export const command: Command = {
         hint: `usage: wf ${command.usage}`,
       });
     }
-    const runDir = runToDrive(args.required("RUN"), runsDir);
+    const runDir = runToDrive(args.required("RUN"), runsDir, ({ run }) => `wf resume ${shellWord(run)}`);
     const request = requestFrom(args, runDir, runsDir);
     const { resume } = await import("../../engine/resume.ts");
     const driving = { json, runsDir, runDir, wait: args.flag("wait") };

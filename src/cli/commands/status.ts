@@ -1,20 +1,25 @@
-import { ExitCode } from "../../core/problem.ts";
-import type { Workflow } from "../../core/workflow.ts";
-import { type CurrentView, definitionOf, linesOf, viewRun } from "../../review/view.ts";
-import { readDefinition } from "../../store/open-run.ts";
+import { nameWithin } from "../../core/ids.ts";
+import { ExitCode, WfError } from "../../core/problem.ts";
+import { viewNested } from "../../review/inside.ts";
+import { rootCause } from "../../review/root-cause.ts";
+import { EVERYTHING, type RunTree, treeOf } from "../../review/tree.ts";
+import { type CurrentView, linesOf, viewRun } from "../../review/view.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
-import { decisionsOf } from "../decisions.ts";
+import { decisionsOf, type MadeDecision } from "../decisions.ts";
 import { findRun, findRunsDir, nameOf } from "../find-run.ts";
 import type { OpenGate } from "../gates.ts";
 import { print, printJson } from "../output.ts";
 import { legacyStatusJson, legacyText } from "../render/legacy.ts";
-import { type StatusOptions, statusJson, statusText } from "../render/status.ts";
-import { needsDefinition } from "../render/steps.ts";
+import { statusJson, statusText } from "../render/status.ts";
+import { SHOWN } from "../render/steps.ts";
+import { shellWord } from "../render/text.ts";
+import { type RunName, runName } from "../run-name.ts";
+import { attemptMeant, resolveName } from "../step-name.ts";
 
 export const command: Command = {
-  usage: "status RUN",
+  usage: "status RUN [STEP]",
   describe: "Shows how a run stands: step by step, who drives it, what failed, and how to go on.",
-  positionals: { RUN: RUN_POSITIONAL },
+  positionals: { RUN: RUN_POSITIONAL, STEP: "a step that runs a workflow: only that nested run" },
   options: {
     inputs: { kind: "flag", describe: "show the values of the inputs, not only their names and types" },
     "runs-dir": RUNS_DIR_OPTION,
@@ -23,61 +28,67 @@ export const command: Command = {
   examples: [
     ["wf status latest", "the newest run"],
     ["wf status k3f9 --inputs", "the run with k3f9 in its id, with the values of its inputs"],
-    ["wf status latest --json", "the same for a program"],
+    ["wf status latest deploy/item-3", "the nested run of one item of deploy"],
+    ["wf status latest --json", "the newest run for a program"],
   ],
   async run(args: Args): Promise<number> {
     const runsDir = findRunsDir(args.text("runs-dir"));
     const { path } = findRun(args.required("RUN"), runsDir);
-    const view = await viewRun(path);
+    const found = await viewRun(path);
     const withInputs = args.flag("inputs");
-    if (view.kind === "legacy") {
-      if (args.flag("json")) printJson(legacyStatusJson(view, withInputs));
-      else print(legacyText(view, withInputs));
+    const json = args.flag("json");
+    if (found.kind === "legacy") {
+      if (json) printJson(legacyStatusJson(found, withInputs));
+      else print(legacyText(found, withInputs));
       return ExitCode.ok;
     }
-    const options = {
-      name: nameOf(view.runDir, runsDir),
-      withInputs,
-      gates: await gatesIn(view),
-      ...(await moreThanTheRecord(view)),
+    const step = args.text("STEP");
+    const view = step === undefined ? found : await nestedNamed(found, step, nameOf(path, runsDir));
+    const name = runName(view.runDir, runsDir);
+    const tree = await treeOf(view, json ? EVERYTHING : SHOWN, name.within);
+    const details = {
+      ...{ name, withInputs, tree },
+      root: await rootCause(view, name.within),
+      gates: await gatesIn(view, name),
+      decisions: decisionsIn(tree, name.within),
     };
-    if (args.flag("json")) printJson(statusJson(view, options));
-    else print(statusText(view, options));
+    if (json) printJson(statusJson(view, details));
+    else print(statusText(view, details));
     return ExitCode.ok;
   },
 };
 
-async function gatesIn({ runDir, record }: CurrentView): Promise<OpenGate[]> {
-  if (!Object.values(record.steps).some(({ status }) => status === "waiting")) return [];
-  const { openGates } = await import("../gates.ts");
-  return openGates(runDir, record);
+/** The run of the attempt that is named. Raises STEP_NOT_FOUND. */
+async function nestedNamed(view: CurrentView, text: string, run: string): Promise<CurrentView> {
+  const named = await resolveName(view, text);
+  const nested = await viewNested(named.view.runDir, attemptMeant(named));
+  if (nested !== null) return nested;
+  throw new WfError({
+    code: "STEP_NOT_FOUND",
+    message: `${text} is no nested workflow`,
+    hint: `look:  wf show ${shellWord(run)} ${shellWord(text)}`,
+  });
 }
 
-/** What only the definition and the journal know; reading them costs more than all the rest. */
-async function moreThanTheRecord(view: CurrentView): Promise<Pick<StatusOptions, "facts" | "decisions">> {
-  const steps = Object.entries(view.record.steps);
-  const workflow = await workflowOf(view);
+async function gatesIn(view: CurrentView, name: RunName): Promise<OpenGate[]> {
+  const isOpen = Object.values(view.record.steps).some(
+    ({ status }) => status === "waiting" || status === "running",
+  );
+  if (!isOpen) return [];
+  const { openGates } = await import("../gates.ts");
+  return openGates(view, name);
+}
+
+/** Of the run and of the nested ones that are shown, the newest last. Only their journals know; reading one costs more than all the rest. */
+function decisionsIn({ view, workflow, steps }: RunTree, within: string): MadeDecision[] {
   const gates = new Set(workflow?.steps.flatMap(({ id, gate }) => (gate ? [id] : [])));
-  const hasDecided = steps.some(
+  const hasDecided = Object.entries(view.record.steps).some(
     ([id, { attempts, decision }]) => decision !== undefined || (attempts > 1 && gates.has(id)),
   );
-  return {
-    facts: {
-      allowed: new Map(workflow?.steps.map((step) => [step.id, 1 + step.retry.max])),
-      atEnd: new Set(workflow?.steps.slice(workflow.mainSteps).map(({ id }) => id)),
-    },
-    decisions: hasDecided ? decisionsOf(linesOf(view)) : [],
-  };
-}
-
-/** Null where it says nothing that is shown: no step was tried twice, and none stands under `finally`. */
-async function workflowOf({ runDir, record, folded }: CurrentView): Promise<Workflow | null> {
-  try {
-    if (folded) return folded.state.workflow;
-    const isNeeded = needsDefinition(record) || Buffer.from(readDefinition(runDir)).includes("finally");
-    return isNeeded ? await definitionOf(runDir, record.workflow) : null;
-  } catch {
-    // A run whose copy of the definition is gone can still be read.
-    return null;
-  }
+  const own = hasDecided ? decisionsOf(linesOf(view), within) : [];
+  const parts = steps.flatMap((step) => [step, ...step.items]);
+  const inner = parts.flatMap(({ nested, step, item }) =>
+    nested.is === "shown" ? decisionsIn(nested.tree, nameWithin(within, { step, item })) : [],
+  );
+  return inner.length === 0 ? own : [...own, ...inner].sort((a, b) => (a.at < b.at ? -1 : 1));
 }

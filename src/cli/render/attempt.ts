@@ -1,20 +1,25 @@
 import { join } from "node:path";
 import type { AttemptRecord, OutputValue, Usage } from "../../core/event.ts";
-import { isJsonObject, type JsonObject } from "../../core/json.ts";
+import { nameWithin } from "../../core/ids.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { outputJson } from "../../core/output-value.ts";
 import type { AttemptView } from "../../review/attempt-view.ts";
+import type { RunTree } from "../../review/tree.ts";
 import type { GateRecord } from "../../steps/approval.ts";
 import { ATTEMPT_FILES, attemptPath } from "../../store/layout.ts";
 import type { MadeDecision } from "../decisions.ts";
 import { displayPath } from "../find-run.ts";
 import type { OpenGate } from "../gates.ts";
+import type { RunName } from "../run-name.ts";
 import { decisionText } from "./decisions.ts";
 import { outcome, placeText } from "./event.ts";
 import { gateLines, shownLines } from "./gate.ts";
 import { shortValue } from "./inputs.ts";
 import { lastLines } from "./log.ts";
 import { field } from "./status.ts";
-import { colors } from "./style.ts";
+import { stepTable } from "./steps.ts";
+import { runJson } from "./steps-json.ts";
+import { colors, paintStatus } from "./style.ts";
 import { between, bytes, indent, localTime, neutralize, oneLine } from "./text.ts";
 import { attemptUsageText } from "./usage.ts";
 
@@ -23,6 +28,8 @@ const LOG_LINES = 10;
 export interface AttemptDetails {
   readonly runDir: string;
   readonly view: AttemptView;
+  /** Of a `foreach`: the item. */
+  readonly value?: Json;
   /** Attempts of the step in all. */
   readonly attempts: number;
   /** What ran; null if it never got that far. */
@@ -36,8 +43,10 @@ export interface AttemptDetails {
   readonly usage: Usage | null;
   /** The gate, while it is open. */
   readonly asks: OpenGate | null;
+  /** The run that the attempt is, if it is one. */
+  readonly nested: RunTree | null;
   /** What the run is called in the commands that are printed. */
-  readonly name: string;
+  readonly name: RunName;
   readonly interrupted: boolean;
 }
 
@@ -46,7 +55,8 @@ export function attemptText(details: AttemptDetails): string {
   const folder = attemptPath(view);
   const because = view.because === null ? "" : `: ${oneLine(view.because)}`;
   const lines = [
-    field("step", view.step),
+    field("step", nameWithin(details.name.within, view)),
+    ...(details.value === undefined ? [] : [field("item", shortValue(details.value))]),
     field("attempt", `${view.attempt} of ${attempts}`),
     field("cause", `${view.cause}${because}`),
     field("status", statusText(details)),
@@ -64,7 +74,7 @@ export function attemptText(details: AttemptDetails): string {
   lines.push(field("then", view.next === null ? "not decided yet" : oneLine(view.next)));
   lines.push(field("folder", displayPath(join(runDir, folder))));
   lines.push(...errorLines(view.record), ...outputLines(view.record));
-  lines.push(...gateText(details));
+  lines.push(...gateText(details), ...nestedLines(details));
   for (const [file, text] of [
     [ATTEMPT_FILES.script, script],
     [ATTEMPT_FILES.prompt, prompt],
@@ -81,10 +91,12 @@ export function attemptText(details: AttemptDetails): string {
   return lines.join("\n");
 }
 
-function statusText({ view, interrupted, asks }: AttemptDetails): string {
+function statusText({ view, interrupted, asks, nested }: AttemptDetails): string {
   if (view.reusedFrom !== null) return `reused from ${placeText(view.reusedFrom)}`;
   if (view.record !== null) return outcome(view.record, between(view.startedAt, view.endedAt));
   if (asks !== null) return "waits for a decision";
+  const reason = nested?.view.record.status === "waiting" ? nested.view.record.reason : null;
+  if (reason !== null) return `its run waits: ${oneLine(reason.message)}`;
   if (interrupted) return "cut off: nobody drives the run; wf resume settles how it ended";
   return `running${view.pid === null ? "" : `, process ${view.pid}`}`;
 }
@@ -108,10 +120,16 @@ function agentLines({ provider, model, permissions, denied, failure, volatile }:
 }
 
 /** What was shown; while it is open, how to decide as well. */
-function gateText({ gate, asks, runDir, name, view: { step, attempt } }: AttemptDetails): string[] {
-  if (asks !== null) return ["", ...gateLines(asks, runDir, name)];
-  if (gate === null) return [];
-  return ["", `${ATTEMPT_FILES.gate}:`, ...shownLines({ step, attempt, gate, decided: null }, runDir)];
+function gateText({ gate, asks, runDir, name }: AttemptDetails): string[] {
+  if (asks !== null) return ["", ...gateLines(asks, name.run)];
+  return gate === null ? [] : ["", `${ATTEMPT_FILES.gate}:`, ...shownLines({ gate, runDir })];
+}
+
+/** The steps of the run that the attempt is. */
+function nestedLines({ nested, name }: AttemptDetails): string[] {
+  if (nested === null) return [];
+  const { workflow, status } = nested.view.record;
+  return ["", `the workflow ${workflow.id}: ${paintStatus(status)}`, ...stepTable(nested, name.run)];
 }
 
 function errorLines(record: AttemptRecord | null): string[] {
@@ -140,14 +158,20 @@ export function attemptJson(runId: string, details: AttemptDetails): object {
   const folder = attemptPath(view);
   return {
     runId,
+    name: nameWithin(details.name.within, view),
     step: view.step,
+    ...(view.item !== undefined && { item: view.item, value: details.value ?? null }),
     attempt: view.attempt,
     attempts: details.attempts,
     cause: view.cause,
     because: view.because,
     status:
       view.record?.status ??
-      (details.asks !== null ? "waiting" : details.interrupted ? "interrupted" : "running"),
+      (details.asks !== null || details.nested?.view.record.status === "waiting"
+        ? "waiting"
+        : details.interrupted
+          ? "interrupted"
+          : "running"),
     startedAt: view.startedAt,
     endedAt: view.endedAt,
     adopted: view.adopted,
@@ -161,6 +185,7 @@ export function attemptJson(runId: string, details: AttemptDetails): object {
     usage: details.usage,
     gate: details.gate,
     decision: details.decision,
+    run: details.nested && runJson(details.nested),
     folder,
     logs: {
       stdout: { file: `${folder}/${ATTEMPT_FILES.stdout}`, bytes: view.logs?.stdoutBytes ?? null },

@@ -1,3 +1,4 @@
+import { join, relative, sep } from "node:path";
 import type { DecideRequest } from "../../store/requests.ts";
 import type { OpenGate } from "../gates.ts";
 import type { Answer } from "../request.ts";
@@ -12,6 +13,7 @@ export interface Decided {
   readonly runDir: string;
   readonly gate: OpenGate;
   readonly request: Omit<DecideRequest, "request">;
+  /** Relative to the run that the gate is of. */
   readonly file: string;
 }
 
@@ -19,16 +21,17 @@ export interface Decided {
 export type DecideResult = Answer | { readonly kind: "later" } | { readonly kind: "resumed" };
 
 /** What was decided, before anything is done about it. */
-export function gateText({ gate, runDir, request: { by, decision, comment } }: Decided): string {
+export function gateText({ gate, request: { by, decision, comment } }: Decided): string {
   return [
-    `${gate.step}/${gate.attempt}`,
-    ...shownLines(gate, runDir),
+    `${gate.name}/${gate.attempt}`,
+    ...shownLines(gate),
     `  ${`${decision}:`.padEnd(9)} ${oneLine(comment === "" ? by : `${by}: ${comment}`)}`,
   ].join("\n");
 }
 
-export function decideText({ name, gate, request, file }: Decided, result: DecideResult): string {
-  const what = `${gate.step}/${gate.attempt} of run ${name}`;
+export function decideText(decided: Decided, result: DecideResult): string {
+  const { name, gate, request } = decided;
+  const what = `${gate.name}/${gate.attempt} of run ${name}`;
   const look = `look:    wf status ${shellWord(name)}`;
   switch (result.kind) {
     case "taken":
@@ -40,7 +43,7 @@ export function decideText({ name, gate, request, file }: Decided, result: Decid
     case "resumed":
       return `${what} is ${PAST[request.decision]}\n${look}`;
     case "left":
-      return `the decision is in ${file}, but no engine has taken it yet; the run is ${livenessText(result.driver)}\n${look}`;
+      return `the decision is in ${requestFile(decided)}, but no engine has taken it yet; the run is ${livenessText(result.driver)}\n${look}`;
     default:
       return result satisfies never;
   }
@@ -48,11 +51,12 @@ export function decideText({ name, gate, request, file }: Decided, result: Decid
 
 /** Described by `schemas/cli/approve.schema.json` and `schemas/cli/reject.schema.json`. */
 export function decideJson(decided: Decided, result: DecideResult, outcome: object | null): object {
-  const { name, runDir, gate, request, file } = decided;
-  const { message, artifacts } = gateJson(gate, runDir, name);
+  const { name, runDir, gate, request } = decided;
+  const { message, artifacts } = gateJson(gate, name);
   return {
     run: name,
     runDir,
+    name: gate.name,
     step: gate.step,
     attempt: gate.attempt,
     message,
@@ -60,10 +64,15 @@ export function decideJson(decided: Decided, result: DecideResult, outcome: obje
     decision: request.decision,
     comment: request.comment,
     by: request.by,
-    request: file,
+    request: requestFile(decided),
     result: result.kind,
     because: result.kind === "refused" ? result.because : null,
     liveness: "driver" in result ? livenessJson(result.driver) : null,
     outcome,
   };
+}
+
+/** Relative to the run that was named. */
+function requestFile({ runDir, gate, file }: Decided): string {
+  return relative(runDir, join(gate.runDir, file)).replaceAll(sep, "/");
 }

@@ -9,7 +9,7 @@ export function decisionLines(made: readonly MadeDecision[]): string[] {
   const rows = made
     .slice(-LISTED)
     .map((each) => [
-      `  ${each.step}/${each.attempt}`,
+      `  ${each.name}/${each.attempt}`,
       `${decisionText(each)}, ${localTime(each.at)}${said(each)}`,
     ]);
   const more = made.length > LISTED ? [`  and ${made.length - LISTED} before these`] : [];

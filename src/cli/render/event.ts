@@ -6,9 +6,13 @@ import { shortValue } from "./inputs.ts";
 import { colors, paintStatus } from "./style.ts";
 import { between, localTime, oneLine, timeOfDay } from "./text.ts";
 
-/** Around an event: the steps that its nested run is in, and the message of the gate that it opens. */
+/** Around an event. */
 export interface Around {
+  /** The steps that its nested run is in. */
   readonly within?: string;
+  /** The outermost run; absent: the event's own. */
+  readonly run?: string;
+  /** The message of the gate that it opens. */
   readonly asks?: string;
 }
 
@@ -21,7 +25,7 @@ export function eventLine(line: JournalLine, around: Around = {}): string | null
   if (told === null) return null;
   const c = colors();
   const where = told.where === undefined ? "" : `${c.bold(told.where)} `;
-  return `${c.dim(timeOfDay(line.at))} ${c.dim(shortRun(line.run))} ${where}${told.text}`;
+  return `${c.dim(timeOfDay(line.at))} ${c.dim(shortRun(around.run ?? line.run))} ${where}${told.text}`;
 }
 
 /** The four letters of an id that was made, or the whole of one that was chosen; both find the run. */
@@ -33,8 +37,11 @@ export function shortRun(runId: string): string {
 export function tell(line: JournalLine, { within, asks }: Around = {}): Told | null {
   const told = tellOf(line, asks);
   if (within === undefined || told === null) return told;
-  // How a nested run begins and ends is told by the attempt that it is.
-  return told.where === undefined ? null : { ...told, where: `${within}/${told.where}` };
+  // How a nested run begins, waits and ends is told by the attempt that it is.
+  if (told.where === undefined) {
+    return ONLY_INSIDE.has(line.event) ? { where: within, text: told.text.replace(/^the run /, "") } : null;
+  }
+  return { ...told, where: `${within}/${told.where}` };
 }
 
 interface Told {
@@ -162,6 +169,8 @@ export function ancestryText({ run, step, attempt, earlier = [] }: ForkedFrom): 
 function until(time: string | undefined): string {
   return time === undefined ? "" : `, until ${localTime(time)}`;
 }
+
+const ONLY_INSIDE: ReadonlySet<JournalLine["event"]> = new Set(["request_refused", "finally_started"]);
 
 const JUMPS: ReadonlySet<TransitionCode> = new Set(["NEXT_KEY", "APPROVED", "REJECTED"]);
 

@@ -3,14 +3,14 @@ import { displayPath } from "../find-run.ts";
 import type { OpenGate } from "../gates.ts";
 import { indent, neutralize, oneLine, shellWord } from "./text.ts";
 
-/** `sign_off asks:`, then what is shown and how to decide. `name`: what the run is called in commands. */
-export function gateLines(open: OpenGate, runDir: string, name: string): string[] {
-  const { step, attempt, decided } = open;
+/** `sign_off asks:`, then what is shown and how to decide. `run`: what the run is called in commands. */
+export function gateLines(open: OpenGate, run: string): string[] {
+  const { name, attempt, decided } = open;
   const again = attempt > 1 ? `, attempt ${attempt},` : "";
-  const { approve, reject } = decideCommands(name, step);
+  const { approve, reject } = decideCommands(run, name);
   return [
-    `${step}${again} asks:`,
-    ...shownLines(open, runDir),
+    `${name}${again} asks:`,
+    ...shownLines(open),
     ...(decided === null
       ? [`  approve:  ${approve}`, `  reject:   ${reject}`]
       : [`  decided:  ${oneLine(decidedText(decided))}`]),
@@ -18,7 +18,7 @@ export function gateLines(open: OpenGate, runDir: string, name: string): string[
 }
 
 /** The message and the artifacts. */
-export function shownLines({ gate }: OpenGate, runDir: string): string[] {
+export function shownLines({ gate, runDir }: Pick<OpenGate, "gate" | "runDir">): string[] {
   if (gate === null) return ["  (gate.json is not there or can not be read; wf resume writes it again)"];
   const shows = gate.shows.map(({ file }) => `  shown:    ${oneLine(displayPath(join(runDir, file)))}`);
   return [...indent(neutralize(gate.message.trimEnd()), "  ").split("\n"), ...shows];
@@ -32,12 +32,14 @@ export function decidedText({ decision, by, comment }: NonNullable<OpenGate["dec
 
 export const PAST = { approve: "approved", reject: "rejected" } as const;
 
-export function decideCommands(name: string, step: string): { approve: string; reject: string } {
-  const gate = `${shellWord(name)} ${shellWord(step)}`;
+export function decideCommands(run: string, name: string): { approve: string; reject: string } {
+  const gate = `${shellWord(run)} ${shellWord(name)}`;
   return { approve: `wf approve ${gate}`, reject: `wf reject ${gate} --comment '…'` };
 }
 
 export interface GateJson {
+  /** From the outermost run: `deploy/item-3/sign_off`. */
+  readonly name: string;
   readonly step: string;
   readonly attempt: number;
   readonly message: string | null;
@@ -46,18 +48,19 @@ export interface GateJson {
 }
 
 /** The same for programs. */
-export function gateJson({ step, attempt, gate }: OpenGate, runDir: string, name: string): GateJson {
+export function gateJson({ name, runDir, step, attempt, gate }: OpenGate, run: string): GateJson {
   return {
+    name,
     step,
     attempt,
     message: gate?.message ?? null,
     artifacts: (gate?.shows ?? []).map(({ file, sha256 }) => ({ file, path: join(runDir, file), sha256 })),
-    commands: decideCommands(name, step),
+    commands: decideCommands(run, name),
   };
 }
 
 /** With the decision that waits to be taken. */
-export function openGateJson(open: OpenGate, runDir: string, name: string): object {
+export function openGateJson(open: OpenGate, run: string): object {
   const { decided } = open;
   const waiting = decided && {
     decision: decided.decision,
@@ -65,5 +68,5 @@ export function openGateJson(open: OpenGate, runDir: string, name: string): obje
     comment: decided.comment,
     request: decided.file,
   };
-  return { ...gateJson(open, runDir, name), decided: waiting };
+  return { ...gateJson(open, run), decided: waiting };
 }

@@ -4,12 +4,17 @@ import { join } from "node:path";
 import type { JournalLine } from "../../core/event.ts";
 import type { RunRecord } from "../../core/record.ts";
 import type { Outcome } from "../../engine/api.ts";
-import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../../store/layout.ts";
+import { hasNested } from "../../review/inside.ts";
+import { causeOf, type RootCause } from "../../review/root-cause.ts";
+import { type RunTree, type StepTree, treeOf } from "../../review/tree.ts";
+import { viewRun } from "../../review/view.ts";
+import { ATTEMPT_FILES, attemptDir, RUN_FILES } from "../../store/layout.ts";
 import { print, printDiagnostic } from "../output.ts";
-import { eventLine, tell } from "./event.ts";
+import { type Around, eventLine, tell } from "./event.ts";
 import { lastLines } from "./log.ts";
 import { isToldByCreated, PLAIN, type Teller } from "./progress.ts";
-import { between } from "./text.ts";
+import { countsText, hasAny, isOver, reusedText, SHOWN } from "./steps.ts";
+import { between, count } from "./text.ts";
 
 const LOG_LINES = 200;
 
@@ -24,13 +29,15 @@ export function isGithubActions(): boolean {
  */
 export const GITHUB: Teller = {
   created: PLAIN.created as NonNullable<Teller["created"]>,
-  event(line, runDir, told) {
+  event(line, runDir, around) {
     if (isToldByCreated(line)) return;
-    if (line.event === "attempt_ended") {
-      printGroup(line, runDir, told.within);
+    // A nested run has had the groups of its own steps.
+    const isNested = line.event === "attempt_ended" && runDir !== undefined && hasNested(runDir, line.record);
+    if (line.event === "attempt_ended" && !isNested) {
+      printGroup(line, runDir, around);
       return;
     }
-    const text = eventLine(line, told);
+    const text = eventLine(line, around);
     if (text !== null) print(defuse(text));
   },
 };
@@ -38,14 +45,14 @@ export const GITHUB: Teller = {
 function printGroup(
   line: JournalLine & { event: "attempt_ended" },
   runDir: string | undefined,
-  within: string | undefined,
+  around: Around,
 ): void {
-  const told = tell(line, within === undefined ? {} : { within });
+  const told = tell(line, around);
   print(`::group::${defuse(`${told?.where} ${told?.text}`)}`);
   if (runDir !== undefined) {
-    const folder = attemptPath(line.record);
+    const folder = attemptDir(runDir, line.record);
     for (const name of [ATTEMPT_FILES.stdout, ATTEMPT_FILES.stderr]) {
-      const lines = lastLines(join(runDir, folder, name), LOG_LINES);
+      const lines = lastLines(join(folder, name), LOG_LINES);
       if (lines.length > 0) printGuarded(lines);
     }
   }
@@ -61,21 +68,39 @@ export function printGuarded(lines: readonly string[]): void {
 }
 
 /** After the run: an annotation for what failed, and a table in the summary of the job. */
-export function reportToGithub(outcome: Outcome): void {
-  const { record } = outcome;
-  for (const [id, step] of Object.entries(record.steps)) {
-    if (step.status !== "failed" || step.allowed) continue;
-    const line = lineOfStep(outcome.runDir, id);
-    const message = `${id} failed on attempt ${step.attempts}: ${step.error?.message ?? ""}`;
-    annotate({ file: sourceFile(record), line, title: `wf: ${record.workflow.id}` }, message);
+export async function reportToGithub({ runDir, record }: Outcome): Promise<void> {
+  const view = await viewRun(runDir);
+  if (view.kind === "legacy") return;
+  const tree = await treeOf(view, SHOWN);
+  for (const step of tree.steps) {
+    const { error, status, allowed } = step.record;
+    if (status !== "failed" || allowed) continue;
+    // What made a step fail that has items is one of them.
+    const { name, item, record: of } = step.items.find((each) => each.record.status === "failed") ?? step;
+    const said = {
+      code: error?.code ?? "",
+      message: `${name} failed on attempt ${of.attempts}: ${of.error?.message ?? ""}`,
+    };
+    const cause = await causeOf(view, { step: step.step, item, attempt: of.attempts }, said);
+    const others = (step.record.items?.failed ?? 1) - 1;
+    const more = others > 0 ? `; ${count(others, "other item")} of ${step.name} failed as well` : "";
+    annotate(placeOf(cause), `${cause.message}${more}`);
   }
   if (record.status === "failed" && record.reason !== null && record.reason.step === undefined) {
-    annotate(
-      { file: sourceFile(record), line: undefined, title: `wf: ${record.workflow.id}` },
-      record.reason.message,
-    );
+    annotate({ file: sourceFile(record), title: `wf: ${record.workflow.id}` }, record.reason.message);
   }
-  writeJobSummary(outcome);
+  writeJobSummary(tree);
+}
+
+/** The step in the file of the workflow that it is of, nested or not. */
+function placeOf({ runDir, levels, attempt: { step } }: RootCause) {
+  const { workflow } = (levels.at(-1) as RootCause["levels"][number]).record;
+  const [outermost] = levels;
+  return {
+    file: sourceFile({ workflow }),
+    line: lineOfStep(runDir, [workflow.id, ...(workflow.step?.split("/") ?? []), step]),
+    title: `wf: ${outermost?.record.workflow.id}`,
+  };
 }
 
 export function annotate(
@@ -88,14 +113,11 @@ export function annotate(
   print(`::error ${properties.join(",")}::${escapeData(message)}`);
 }
 
-function writeJobSummary({ record }: Outcome): void {
+function writeJobSummary(tree: RunTree): void {
   const path = process.env.GITHUB_STEP_SUMMARY;
   if (!path) return;
-  const rows = Object.entries(record.steps).map(([id, step]) => {
-    const reused = record.volatile.reused?.[id] === undefined ? "" : "reused";
-    const note = step.error?.message ?? step.because ?? reused;
-    return `| ${cell(id)} | ${step.status} | ${step.attempts} | ${cell(note)} |`;
-  });
+  const { record } = tree.view;
+  const rows = summaryRows(tree).map((cells) => `| ${cells.map(cell).join(" | ")} |`);
   const { startedAt, endedAt, updatedAt } = record.volatile;
   const took = between(startedAt, endedAt ?? updatedAt) ?? "no time";
   const text = [
@@ -115,24 +137,47 @@ function writeJobSummary({ record }: Outcome): void {
   }
 }
 
+/** A row a step, an item, and a step of a nested run, with its whole name. */
+function summaryRows(tree: RunTree): string[][] {
+  const rows = tree.steps.flatMap((step) => rowsOf(step, tree));
+  return hasAny(tree.left) ? [...rows, ["…", "", "", countsText(tree.left, isOver(tree))]] : rows;
+}
+
+function rowsOf(step: StepTree, tree: RunTree): string[][] {
+  const { name, record, items, left, nested } = step;
+  const over = isOver(tree);
+  const note = record.error?.message ?? record.because ?? reusedText(step, tree).replace(/^, /, "");
+  return [
+    [name, record.status, String(record.attempts), note],
+    ...items.flatMap((item) => rowsOf(item, tree)),
+    ...(hasAny(left) ? [[`${name}/…`, "", "", countsText(left, over)]] : []),
+    ...(nested.is === "shown" ? summaryRows(nested.tree) : []),
+  ];
+}
+
 /** Where the annotation points; only files of the repository have one. */
-function sourceFile(record: RunRecord): string | undefined {
-  const { source } = record.workflow;
+function sourceFile({ workflow: { source } }: Pick<RunRecord, "workflow">): string | undefined {
   return source.startsWith("project:") ? source.slice("project:".length) : undefined;
 }
 
-/** A search is enough: positions are gone once a file has been understood. */
-function lineOfStep(runDir: string, id: string): number | undefined {
+/** A search is enough, for one id after the other: positions are gone once a file has been understood. */
+function lineOfStep(runDir: string, ids: readonly string[]): number | undefined {
+  let lines: string[];
   try {
-    const lines = readFileSync(join(runDir, RUN_FILES.definition), "utf8").split("\n");
-    const wanted = new RegExp(
-      `^\\s*(?:-\\s+)?(?:\\{\\s*)?["']?id["']?\\s*:\\s*["']?${escapeRegExp(id)}["']?\\s*(?:[,}#]|$)`,
-    );
-    const index = lines.findIndex((line) => wanted.test(line));
-    return index < 0 ? undefined : index + 1;
+    lines = readFileSync(join(runDir, RUN_FILES.definition), "utf8").split("\n");
   } catch {
     return undefined;
   }
+  let found = -1;
+  for (const id of ids) {
+    const wanted = new RegExp(
+      `^\\s*(?:-\\s+)?(?:\\{\\s*)?["']?id["']?\\s*:\\s*["']?${escapeRegExp(id)}["']?\\s*(?:[,}#]|$)`,
+    );
+    const after = lines.findIndex((line, index) => index > found && wanted.test(line));
+    if (id === ids.at(-1)) found = after < 0 ? lines.findIndex((line) => wanted.test(line)) : after;
+    else found = Math.max(found, after);
+  }
+  return found < 0 ? undefined : found + 1;
 }
 
 function escapeRegExp(text: string): string {

@@ -6,8 +6,8 @@ const TAIL_BYTES = 16_384;
 const MAX_LINE = 400;
 
 /** As `tail` marks its files. */
-export function logHeader(step: string, attempt: number, stream: string): string {
-  return colors().bold(`==> ${step}/${attempt} ${stream} <==`);
+export function logHeader(name: string, attempt: number, stream: string): string {
+  return colors().bold(`==> ${name}/${attempt} ${stream} <==`);
 }
 
 /** The last lines of a file, fit to be shown; none if it is empty or can not be read. */

@@ -3,7 +3,7 @@ import type { Observer } from "../../engine/api.ts";
 import { displayPath } from "../find-run.ts";
 import type { OpenGate } from "../gates.ts";
 import { print, printDiagnostic } from "../output.ts";
-import { eventLine } from "./event.ts";
+import { type Around, eventLine } from "./event.ts";
 import { colors } from "./style.ts";
 import { oneLine } from "./text.ts";
 
@@ -12,14 +12,8 @@ export interface Teller {
   created?(runId: string, runDir: string): void;
   /**
    * @param runDir of the run, or of the nested run that the event is of
-   * @param within the steps that this nested run is in
-   * @param asks the message of the gate that it opens
    */
-  event?(
-    line: JournalLine,
-    runDir: string | undefined,
-    told: { readonly within?: string; readonly asks?: string },
-  ): void;
+  event?(line: JournalLine, runDir: string | undefined, around: Around): void;
 }
 
 /** An observer that also knows how far things have come. */
@@ -32,11 +26,12 @@ export interface Progress {
 
 export function progress(
   teller: Teller,
-  gateOpenedBy: (line: JournalLine, runDir: string) => OpenGate | null,
+  gateOpenedBy: (line: JournalLine, runDir: string, within?: string) => OpenGate | null,
   known?: string,
 ): Progress {
   let runDir = known;
   let moved = false;
+  let outermost: string | undefined;
   return {
     moved: () => moved,
     runDir: () => runDir,
@@ -48,10 +43,12 @@ export function progress(
       },
       event(line, _state, within) {
         moved = true;
+        if (within === undefined) outermost = line.run;
         const place = within?.runDir ?? runDir;
         const asks = place === undefined ? undefined : gateOpenedBy(line, place)?.gate?.message;
         teller.event?.(line, place, {
           ...(within && { within: within.name }),
+          ...(outermost !== undefined && { run: outermost }),
           ...(asks !== undefined && { asks }),
         });
       },
@@ -67,9 +64,9 @@ export const PLAIN: Teller = {
   created(runId, runDir) {
     print(`run ${colors().bold(runId)} in ${displayPath(runDir)}`);
   },
-  event(line, _runDir, told) {
+  event(line, _runDir, around) {
     if (isToldByCreated(line)) return;
-    const text = eventLine(line, told);
+    const text = eventLine(line, around);
     if (text !== null) print(text);
   },
 };

@@ -1,3 +1,5 @@
+import type { Current } from "../../review/current.ts";
+import type { RootCause } from "../../review/root-cause.ts";
 import type { CurrentView, LegacyView, RunView } from "../../review/view.ts";
 import { displayPath } from "../find-run.ts";
 import { fromEpoch } from "../run-head.ts";
@@ -12,6 +14,7 @@ export interface ProgressSnapshot {
   readonly runId: string;
   readonly workflowId: string;
   readonly status: string;
+  /** As deep as it lies: `deploy/item-3/test`. */
   readonly currentStepId: string | null;
   readonly currentAttempt: number | null;
   /** Times: ISO 8601, UTC. */
@@ -28,32 +31,33 @@ export interface ProgressSnapshot {
   readonly inputShape: Readonly<Record<string, string>> | null;
 }
 
-export function progressSnapshot(
-  view: RunView,
-  lastProgressAt: string | null,
-  pending: GateJson | null,
-): ProgressSnapshot {
-  return view.kind === "legacy" ? ofLegacy(view) : ofCurrent(view, lastProgressAt, pending);
+/** What the record does not say: how things are in nested runs, and what the journal knows. */
+interface Found {
+  readonly root: RootCause | null;
+  readonly current: Current | null;
+  readonly lastProgressAt: string | null;
+  readonly pending: GateJson | null;
 }
 
-function ofCurrent(
-  view: CurrentView,
-  lastProgressAt: string | null,
-  pendingHumanInput: GateJson | null,
-): ProgressSnapshot {
+export const NOTHING: Found = { root: null, current: null, lastProgressAt: null, pending: null };
+
+export function progressSnapshot(view: RunView, found: Found): ProgressSnapshot {
+  return view.kind === "legacy" ? ofLegacy(view) : ofCurrent(view, found);
+}
+
+function ofCurrent(view: CurrentView, { root, current, lastProgressAt, pending }: Found): ProgressSnapshot {
   const { record } = view;
-  const [current] = record.pointer;
   return {
     runId: record.runId,
     workflowId: record.workflow.id,
     status: record.status,
-    currentStepId: current?.step ?? null,
+    currentStepId: current?.name ?? null,
     currentAttempt: current?.attempt ?? null,
     startedAt: record.volatile.startedAt,
     updatedAt: record.volatile.updatedAt,
     lastProgressAt,
-    summary: summary(view),
-    pendingHumanInput,
+    summary: summary(view, current, root),
+    pendingHumanInput: pending,
     nextExpectedAction: record.status === "succeeded" ? null : record.nextExpectedAction,
     inputCount: Object.keys(record.inputs).length,
     inputKeys: Object.keys(record.inputs),
@@ -83,19 +87,22 @@ function ofLegacy(view: LegacyView): ProgressSnapshot {
 }
 
 /** `running: 3 of 7 steps done, build in attempt 2`. */
-function summary({ record, interrupted }: CurrentView): string {
+function summary(
+  { record, interrupted }: CurrentView,
+  current: Current | null,
+  root: RootCause | null,
+): string {
   const steps = Object.values(record.steps);
   const done = steps.filter(
     ({ status, allowed }) => status === "succeeded" || status === "skipped" || allowed,
   ).length;
   const parts = [`${done} of ${count(steps.length, "step")} done`];
   const active = record.pointer.filter(({ state }) => state !== "due");
-  const [first] = active;
-  if (first !== undefined && record.status === "running") {
+  if (current !== null && active.length > 0 && record.status === "running") {
     const more = active.length > 1 ? ` and ${active.length - 1} more` : "";
-    parts.push(`${first.step} in attempt ${first.attempt}${more}`);
+    parts.push(`${current.name} in attempt ${current.attempt}${more}`);
   }
-  if (record.reason !== null) parts.push(record.reason.message);
+  if (record.reason !== null) parts.push(root?.message ?? record.reason.message);
   return `${interrupted ? "interrupted" : record.status}: ${parts.join("; ")}`;
 }
 
@@ -116,9 +123,9 @@ export function progressText(snapshot: ProgressSnapshot, legacy: boolean): strin
   return lines.join("\n");
 }
 
-function pendingLines({ step, message, artifacts, commands }: GateJson): string[] {
+function pendingLines({ name, message, artifacts, commands }: GateJson): string[] {
   return [
-    field("asks", `${step}: ${oneLine((message ?? "gate.json can not be read").trimEnd())}`),
+    field("asks", `${name}: ${oneLine((message ?? "gate.json can not be read").trimEnd())}`),
     ...artifacts.map(({ path }) => field("shown", oneLine(displayPath(path)))),
     field("approve", commands.approve),
     field("reject", commands.reject),

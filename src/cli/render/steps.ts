@@ -1,74 +1,197 @@
-import type { RunRecord, StepRecord } from "../../core/record.ts";
+import type { Json } from "../../core/json.ts";
+import type { StepRecord, StepStatus } from "../../core/record.ts";
+import type { Step } from "../../core/workflow.ts";
+import { type Bounds, isTelling, type RunTree, type StatusCounts, type StepTree } from "../../review/tree.ts";
 import { PAST } from "./gate.ts";
 import { colors, paintStatus } from "./style.ts";
-import { count, oneLine, table } from "./text.ts";
+import { count, oneLine, shellWord, table } from "./text.ts";
 
-/** Attempts a step may have each time it is entered, by step. */
-export type AttemptsAllowed = ReadonlyMap<string, number>;
+/** How much of a run is put on a screen. */
+export const SHOWN: Bounds = { items: 10, steps: 20, depth: 3, runs: 50 };
 
-/** What is known of a run's steps from its definition only; empty where that was not needed. */
-export interface StepFacts {
-  readonly allowed: AttemptsAllowed;
-  /** The ids of its `finally` steps. */
-  readonly atEnd: ReadonlySet<string>;
+interface Row {
+  readonly label: string;
+  readonly status: string;
+  readonly text: string;
 }
 
-/** Whether the table says something that only the definition knows. */
-export function needsDefinition(record: RunRecord): boolean {
-  return Object.values(record.steps).some((step) => step.attempts > 1 || step.status === "retrying");
-}
-
-export function stepTable(record: RunRecord, interrupted: boolean, { allowed, atEnd }: StepFacts): string[] {
-  const rows: (readonly [string, string])[] = [];
-  const statuses: string[] = [];
-  const blocked = isBlocked(record);
-  for (const [id, step] of Object.entries(record.steps)) {
-    const cutOff = interrupted && step.status === "running";
-    statuses.push(cutOff ? "interrupted" : step.status);
-    rows.push([
-      atEnd.has(id) ? `${id} (finally)` : id,
-      cutOff
-        ? `interrupted in attempt ${step.attempts}`
-        : `${sentence(id, step, allowed, blocked)}${reusedText(id, step, record)}`,
-    ]);
-  }
-  return table([["STEP", "STATUS"], ...rows], (cell, row, column) => {
+/** `run`: what the run is called in commands. */
+export function stepTable(tree: RunTree, run: string): string[] {
+  const rows = runRows(tree, run, "");
+  const cells = rows.map(({ label, text }) => [label, text]);
+  return table([["STEP", "STATUS"], ...cells], (cell, row, column) => {
     if (row === 0) return colors().dim(cell);
-    return column === 1 ? paintStatus(statuses[row - 1] ?? "", cell) : cell;
+    return column === 1 ? paintStatus(rows[row - 1]?.status ?? "", cell) : cell;
   });
 }
 
+function runRows(tree: RunTree, run: string, by: string): Row[] {
+  const ofRun: OfRun = {
+    ...{ tree, run },
+    definitions: new Map(tree.workflow?.steps.map((step) => [step.id, step])),
+  };
+  const rows = tree.steps.flatMap((step) => stepRows(step, ofRun, by));
+  return hasAny(tree.left) ? [...rows, leftRow(tree.left, "step", by, isOver(tree))] : rows;
+}
+
+interface OfRun {
+  readonly tree: RunTree;
+  readonly run: string;
+  readonly definitions: ReadonlyMap<string, Step>;
+}
+
+/** A step or an item, and what is within it. */
+function stepRows(step: StepTree, ofRun: OfRun, by: string): Row[] {
+  const { tree, run, definitions } = ofRun;
+  const { view, workflow } = tree;
+  const { record, nested } = step;
+  const found = definitions.get(step.step);
+  const isAtEnd = workflow && found && step.item === undefined && found.index >= workflow.mainSteps;
+  const label = step.item === undefined ? step.step : itemLabel(step.item, step.value ?? null);
+  const cutOff = view.interrupted && record.status === "running";
+  const inner = `${by}  `;
+  const rows: Row[] = [
+    {
+      label: `${by}${label}${isAtEnd ? " (finally)" : ""}`,
+      status: cutOff ? "interrupted" : record.status,
+      text: `${sentence(step, tree, cutOff, found && 1 + found.retry.max)}${cutOff ? "" : reusedText(step, tree)}`,
+    },
+    ...step.items.flatMap((item) => stepRows(item, ofRun, inner)),
+  ];
+  if (hasAny(step.left)) rows.push(leftRow(step.left, "item", inner, isOver(tree)));
+  switch (nested.is) {
+    case "none":
+      break;
+    case "shown":
+      rows.push(...runRows(nested.tree, run, inner));
+      break;
+    case "left out":
+      if (isTelling(record)) rows.push(aside(inner, `wf status ${shellWord(run)} ${step.name}`));
+      break;
+    case "unreadable":
+      rows.push(aside(inner, oneLine(nested.why)));
+      break;
+    default:
+      nested satisfies never;
+  }
+  return rows;
+}
+
+/** `item-3 (prod)`. */
+function itemLabel(item: number, value: Json): string {
+  const text = oneLine(typeof value === "string" ? value : JSON.stringify(value));
+  return `item-${item} (${text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text})`;
+}
+
+const MAX_VALUE = 24;
+
+function leftRow(left: StatusCounts, what: string, by: string, over: boolean): Row {
+  const total = Object.values(left).reduce((sum, number) => sum + number, 0);
+  return aside(by, `${count(total, `more ${what}`)}: ${countsText(left, over)}`);
+}
+
+function aside(by: string, text: string): Row {
+  return { label: `${by}…`, status: "", text };
+}
+
+export function hasAny(counts: StatusCounts): boolean {
+  return Object.keys(counts).length > 0;
+}
+
+/** `3 failed, 197 passed`. `over`: the run has ended. */
+export function countsText(counts: StatusCounts, over: boolean): string {
+  const words = ORDER.flatMap((status) => {
+    const number = counts[status];
+    const word = over && status === "pending" ? "not reached" : WORDS[status];
+    return number === undefined ? [] : [`${number} ${word}`];
+  });
+  return words.join(", ");
+}
+
+const ORDER: readonly StepStatus[] = [
+  "failed",
+  "running",
+  "waiting",
+  "retrying",
+  "canceled",
+  "succeeded",
+  "skipped",
+  "pending",
+];
+
+const WORDS: Readonly<Record<StepStatus, string>> = {
+  failed: "failed",
+  running: "running",
+  waiting: "waiting",
+  retrying: "to be tried again",
+  canceled: "canceled",
+  succeeded: "passed",
+  skipped: "skipped",
+  pending: "pending",
+};
+
 /** `passed on attempt 2 of 3`. */
-function sentence(id: string, step: StepRecord, allowed: AttemptsAllowed, blocked: boolean): string {
-  const of = attemptOf(step.attempts, allowed.get(id));
-  const error = step.error ? `: ${oneLine(step.error.message)}   [${step.error.code}]` : "";
-  switch (step.status) {
+function sentence(step: StepTree, tree: RunTree, cutOff: boolean, allowed: number | undefined): string {
+  const { record } = step;
+  if (record.items !== undefined) return ofItems(step, cutOff, isOver(tree));
+  const of = attemptOf(record.attempts, allowed);
+  if (cutOff) return `interrupted in attempt ${record.attempts}`;
+  switch (record.status) {
     case "succeeded":
-      return `${step.decision === undefined ? "passed" : PAST[step.decision]} on attempt ${of}`;
+      return `${record.decision === undefined ? "passed" : PAST[record.decision]} on attempt ${of}`;
     case "failed":
-      return `failed on attempt ${of}${step.allowed ? ", as it may" : ""}${error}`;
+      return `failed on attempt ${of}${record.allowed ? ", as it may" : ""}${errorOf(step)}`;
     case "skipped":
-      return `skipped${step.because === undefined ? "" : `: ${oneLine(step.because)}`}`;
+      return `skipped${record.because === undefined ? "" : `: ${oneLine(record.because)}`}`;
     case "running":
       return `running, attempt ${of}`;
     case "retrying":
-      return `to be tried again after attempt ${of}${error}`;
+      return `to be tried again after attempt ${of}${errorOf(step)}`;
     case "canceled":
       return `canceled in attempt ${of}`;
     case "waiting":
-      return `waits for a decision, attempt ${of}`;
+      return `${whatFor(step)}, attempt ${of}`;
     case "pending":
-      return blocked ? "not reached" : "pending";
+      return isOver(tree) ? "not reached" : "pending";
     default:
-      return step.status satisfies never;
+      return record.status satisfies never;
   }
 }
 
 /** That it was taken over from an earlier run, or how many of its items were. */
-function reusedText(id: string, { status, items }: StepRecord, { volatile }: RunRecord): string {
-  const reused = volatile.reused?.[id];
+export function reusedText({ step, item, record: { status, items } }: StepTree, { view }: RunTree): string {
+  const reused = item === undefined ? view.record.volatile.reused?.[step] : undefined;
   if (reused === undefined || status === "skipped") return "";
   return items ? `, ${reused} of ${count(items.total, "item")} reused` : ", reused";
+}
+
+/** `3 of 200 items failed, 197 passed`; `200 items: 40 passed, 8 running, 152 pending`. */
+function ofItems({ record }: StepTree, cutOff: boolean, over: boolean): string {
+  const { total, ...counts } = record.items as NonNullable<StepRecord["items"]>;
+  const { failed, ...others } = counts;
+  const all = count(total, "item");
+  if (counts.succeeded === total) return `passed, ${all}`;
+  if (cutOff) return `interrupted; of ${all} ${countsText(counts, over)}`;
+  if (record.status !== "failed") return `${all}: ${countsText(counts, over)}`;
+  const may = record.allowed ? ", as they may" : "";
+  return `${failed ?? 0} of ${all} failed${may}${hasAny(others) ? `; ${countsText(others, over)}` : ""}`;
+}
+
+/** What its own steps say better, when they stand beneath, is left out. */
+function errorOf({ record: { error }, nested }: StepTree): string {
+  if (error === undefined) return "";
+  const isTold = nested.is === "shown" && error.code === "NESTED_FAILED";
+  const message = isTold ? (/^its run [^:]*/.exec(error.message)?.[0] ?? error.message) : error.message;
+  return `: ${oneLine(message)}   [${error.code}]`;
+}
+
+function whatFor({ nested }: StepTree): string {
+  if (nested.is === "none") return "waits for a decision";
+  const reason = nested.is === "shown" ? nested.tree.view.record.reason : null;
+  // Which decision that is stands beneath.
+  return reason === null || reason.code === "APPROVAL"
+    ? "its run waits"
+    : `its run waits: ${oneLine(reason.message)}`;
 }
 
 function attemptOf(attempt: number, allowed: number | undefined): string {
@@ -78,6 +201,6 @@ function attemptOf(attempt: number, allowed: number | undefined): string {
 }
 
 /** What is pending in a run that has ended was not reached, and no longer will be without a resume. */
-function isBlocked(record: RunRecord): boolean {
+export function isOver({ view: { record } }: Pick<RunTree, "view">): boolean {
   return record.status === "failed" || record.status === "canceled" || record.status === "succeeded";
 }
