@@ -161,7 +161,7 @@ steps:
     env,
   });
   assert.equal(code, 3, stdout);
-  assert.match(rig.read("said"), /it can not decide deploy\/stage\/sign_off .*\n[^]*\n2\n$/);
+  assert.match(rig.read("said"), /it can not decide deploy\/stage\/sign_off .*\n(?:.|\n)*\n2\n$/);
   assert.match(stdout, /deploy\/stage\/sign_off\/1 refused: a step of this run tried to decide the gate/);
 });
 
