@@ -8,8 +8,6 @@ const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
 export interface Settings {
   readonly rounds: number;
-  /** Also 100,000 steps. */
-  readonly large: boolean;
 }
 
 /** A timed call's result. */
@@ -30,6 +28,8 @@ export class Bench {
   readonly #wf: string;
   readonly #env: NodeJS.ProcessEnv;
   #folders = 0;
+  /** When the present part has used up its time, by `performance.now()`. */
+  #until = Number.POSITIVE_INFINITY;
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -40,6 +40,35 @@ export class Bench {
     for (const name of Object.keys(this.#env)) {
       if (/^(NODE_|npm_|WF_|GITHUB_|CI$|FORCE_COLOR$|MAKEFLAGS$)/.test(name)) delete this.#env[name];
     }
+  }
+
+  /** From now on a part is measured that may take about so long: rounds that no longer fit are left out. */
+  begin(seconds: number): void {
+    this.#until = performance.now() + seconds * 1000;
+  }
+
+  /**
+   * Calls each entry once a round, in an order that shifts from round to round, so that what a machine does meanwhile
+   * hits all alike. With `warmUp` there is a round before that does not count.
+   */
+  alternate(
+    entries: Readonly<Record<string, () => number>>,
+    options: { readonly rounds?: number; readonly warmUp?: boolean } = {},
+  ): ReadonlyMap<string, number[]> {
+    const names = Object.keys(entries);
+    const samples = new Map<string, number[]>(names.map((name) => [name, []]));
+    if (options.warmUp) for (const name of names) entries[name]?.();
+    let longest = 0;
+    for (let round = 0; round < (options.rounds ?? this.settings.rounds); round += 1) {
+      const began = performance.now();
+      if (round > 0 && began + longest > this.#until) break;
+      for (let i = 0; i < names.length; i += 1) {
+        const name = names[(i + round) % names.length] as string;
+        samples.get(name)?.push((entries[name] as () => number)());
+      }
+      longest = Math.max(longest, performance.now() - began);
+    }
+    return samples;
   }
 
   /** A new folder; named, so that a person who looks finds his way. */

@@ -29,26 +29,8 @@ export interface Missed {
   readonly must: boolean;
 }
 
-/**
- * Calls each entry once a round, in an order that shifts from round to round, so that what a machine does meanwhile
- * hits all alike. The first round warms the caches and does not count if there is more than one.
- */
-export function alternate(
-  rounds: number,
-  entries: Readonly<Record<string, () => number>>,
-  options: { readonly warmUp?: boolean } = {},
-): ReadonlyMap<string, number[]> {
-  const names = Object.keys(entries);
-  const samples = new Map<string, number[]>(names.map((name) => [name, []]));
-  if (options.warmUp) for (const name of names) entries[name]?.();
-  for (let round = 0; round < rounds; round += 1) {
-    for (let i = 0; i < names.length; i += 1) {
-      const name = names[(i + round) % names.length] as string;
-      samples.get(name)?.push((entries[name] as () => number)());
-    }
-  }
-  return samples;
-}
+/** What was measured before, by the name of the figure. */
+export type Before = ReadonlyMap<string, { readonly figure: number }>;
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -57,34 +39,61 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
-export function print(table: Table): Missed[] {
+/** What later runs are held against: ratios to the base, and values where there is no base. Times alone promise nothing. */
+export function figuresOf(table: Table): [string, number][] {
+  return table.rows.flatMap((row): [string, number][] => {
+    const figure = figureOf(table, row);
+    return figure === undefined ? [] : [[`${table.title}: ${row.name}`, Number(figure.toPrecision(4))]];
+  });
+}
+
+function figureOf({ base, rows }: Table, row: Row): number | undefined {
+  if (row.name === base || row.samples.length === 0) return undefined;
+  const of = rows.find(({ name }) => name === base);
+  return of === undefined ? median(row.samples) : median(row.samples) / median(of.samples);
+}
+
+export function print(table: Table, before: Before): Missed[] {
   const missed: Missed[] = [];
   const base = table.rows.find(({ name }) => name === table.base);
   const width = Math.max(24, ...table.rows.map(({ name }) => name.length));
-  const head = `${"".padEnd(width)}  ${"median".padStart(9)}  ${"min – max".padStart(19)}`;
   console.log(`\n${table.title} (${table.unit})`);
-  console.log(`  ${head}${base ? `  ÷ ${base.name}` : ""}`);
+  if (table.rows.length > 0) {
+    const head = `${"".padEnd(width)}  ${"median".padStart(9)}  ${"min – max".padStart(19)}`;
+    console.log(`  ${head}${base ? `  ÷ ${base.name}` : ""}`);
+  }
   for (const row of table.rows) {
     const middle = median(row.samples);
     const range = `${number(Math.min(...row.samples))} – ${number(Math.max(...row.samples))}`;
     const ratio = base ? middle / median(base.samples) : undefined;
-    const verdicts: string[] = [];
+    const remarks: string[] = [];
     for (const [target, figure] of [
       [row.ratio, ratio],
       [row.value, middle],
     ] as const) {
       if (target === undefined || figure === undefined) continue;
       const verdict = judge(figure, target);
-      verdicts.push(`must ≤ ${target.must}, aim ≤ ${target.aim}: ${verdict}`);
+      remarks.push(`must ≤ ${target.must}, aim ≤ ${target.aim}: ${verdict}`);
       const what = `${table.title}: ${row.name} ${number(figure)}, must ≤ ${target.must}, aim ≤ ${target.aim}`;
       if (verdict !== "reached") missed.push({ what, must: verdict === "MUST MISSED" });
     }
+    const change = changeOf(table, row, before);
+    if (change !== undefined) remarks.push(change);
     const line = `${row.name.padEnd(width)}  ${number(middle).padStart(9)}  ${range.padStart(19)}`;
     const shown = ratio === undefined ? "" : `  ${ratio.toFixed(2).padStart(6)}`;
-    console.log(`  ${line}${shown}${verdicts.length > 0 ? `   ${verdicts.join("; ")}` : ""}`);
+    console.log(`  ${line}${shown}${remarks.length > 0 ? `   ${remarks.join("; ")}` : ""}`);
   }
   for (const note of table.notes ?? []) console.log(`  ${note}`);
   return missed;
+}
+
+/** `before 3.42, −5 %` */
+function changeOf(table: Table, row: Row, before: Before): string | undefined {
+  const figure = figureOf(table, row);
+  const earlier = before.get(`${table.title}: ${row.name}`)?.figure;
+  if (figure === undefined || earlier === undefined) return undefined;
+  const percent = Math.round((figure / earlier - 1) * 100);
+  return `before ${number(earlier)}, ${percent > 0 ? "+" : percent < 0 ? "−" : "±"}${Math.abs(percent)} %`;
 }
 
 function judge(figure: number, { must, aim }: Target): "reached" | "aim missed" | "MUST MISSED" {

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench } from "../bench.ts";
-import { alternate, type Table } from "../report.ts";
+import type { Table } from "../report.ts";
 import { sequence } from "./graphs.ts";
 
 const RUNS = 10_000;
@@ -18,8 +18,7 @@ export function listing(bench: Bench): Table[] {
     writeFileSync(join(folder, "run.json"), record.replace('"runId": "r"', `"runId": "${runId}"`));
     cpSync(join(runDir, "progress.ndjson"), join(folder, "progress.ndjson"));
   }
-  const samples = alternate(
-    bench.settings.rounds,
+  const samples = bench.alternate(
     { "wf ls": () => bench.wf(["ls", "--runs-dir", runs]).ms / 1000 },
     { warmUp: true },
   );

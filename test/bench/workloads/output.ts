@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Bench } from "../bench.ts";
-import { alternate, type Row, type Table } from "../report.ts";
+import type { Row, Table } from "../report.ts";
 
 const MEMORY = fileURLToPath(new URL("../memory.mjs", import.meta.url));
 const COMMAND = "head -c 1073741824 /dev/zero";
@@ -12,8 +12,7 @@ export function output(bench: Bench): Table[] {
   const file = bench.workflow("gib", `id: gib\nsteps:\n  - id: print\n    run: ${COMMAND}\n`);
   const quiet = bench.workflow("quiet", "id: quiet\nsteps:\n  - id: print\n    run: 'true'\n");
   const memory: Record<"loud" | "quiet", number[]> = { loud: [], quiet: [] };
-  const samples = alternate(
-    Math.min(bench.settings.rounds, 5),
+  const samples = bench.alternate(
     {
       "sh, into a file": () => {
         const path = join(bench.folder("redirected"), "file");

@@ -2,10 +2,14 @@ import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Bench, installed } from "../bench.ts";
-import { alternate, median, type Row, type Table, type Target } from "../report.ts";
+import { median, type Row, type Table, type Target } from "../report.ts";
 import { chain, fan, graph, layers, makefile, ninjaFile, type Shape, sequence } from "./graphs.ts";
+import { blast, epigenomics, genomes, montage } from "./science.ts";
 
 const FLOOR = fileURLToPath(new URL("../floor.mjs", import.meta.url));
+
+/** So that the first graphs leave time to the others. */
+const SECONDS_EACH = 12;
 
 export const chainOf200 = (bench: Bench) =>
   compare(bench, chain(200), { power: { must: 4, aim: 2.5 } }, sequence(200));
@@ -13,14 +17,21 @@ export const chainOf200 = (bench: Bench) =>
 export const fanOf1000 = (bench: Bench) =>
   compare(bench, fan(1000), { power: { must: 6, aim: 3 }, process: { must: 4.5, aim: 2.2 } });
 
-/** Stands in for real graphs of some hundred steps, which have the same number of edges and more. */
 export const layered = (bench: Bench) => compare(bench, layers(20, 50), { power: { must: 6, aim: 3 } });
+
+export function scientific(bench: Bench): Table[] {
+  return [epigenomics(), blast(), genomes(), montage()].flatMap((shape) => {
+    bench.begin(SECONDS_EACH);
+    return compare(bench, shape, { power: { must: 6, aim: 3 } }, graph(shape), ["power"]);
+  });
+}
 
 function compare(
   bench: Bench,
   shape: Shape,
   targets: { readonly power?: Target; readonly process?: Target },
   workflow = graph(shape),
+  durabilities: readonly ("power" | "process")[] = ["process", "power"],
 ): Table[] {
   const steps = shape.needs.length;
   const file = bench.workflow("shape", workflow);
@@ -49,10 +60,11 @@ function compare(
           return bench.time("parallel", args).ms;
         },
       }),
-    "wf, process": () => bench.run(file, ["--durability", "process"]).ms,
-    "wf, power": () => bench.run(file).ms,
+    ...Object.fromEntries(
+      durabilities.map((each) => [`wf, ${each}`, () => bench.run(file, ["--durability", each]).ms]),
+    ),
   };
-  const samples = alternate(bench.settings.rounds, all);
+  const samples = bench.alternate(all);
   const of = (name: string): Target | undefined =>
     name === "wf, power" ? targets.power : name === "wf, process" ? targets.process : undefined;
   const rows = [...samples].map(([name, values]): Row => {

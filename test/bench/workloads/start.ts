@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench } from "../bench.ts";
-import { alternate, type Row, type Table } from "../report.ts";
+import type { Row, Table } from "../report.ts";
 import { sequence } from "./graphs.ts";
 
 /** Short commands next to the shortest program that Node can run. */
@@ -10,8 +10,7 @@ export function start(bench: Bench): Table[] {
   const ten = bench.run(bench.workflow("ten", sequence(10)), ["--durability", "process"]).runDir;
   const bare = join(bench.folder("bare"), "bare.mjs");
   writeFileSync(bare, "");
-  const samples = alternate(
-    bench.settings.rounds * 3,
+  const samples = bench.alternate(
     {
       "node -e 0": () => bench.node(["-e", "0"]).ms,
       "wf run, one step": () => bench.run(one).ms,
@@ -19,7 +18,7 @@ export function start(bench: Bench): Table[] {
       "wf --version": () => bench.wf(["--version"]).ms,
       "wf status, 10 steps": () => bench.wf(["status", ten]).ms,
     },
-    { warmUp: true },
+    { rounds: bench.settings.rounds * 3, warmUp: true },
   );
   const targets: Record<string, Row["ratio"]> = {
     "wf run, one step": { must: 3.5, aim: 2 },
