@@ -61,7 +61,11 @@ export const command: Command = {
   async run(args: Args): Promise<number> {
     const runsDir = findRunsDir(args.text("runs-dir"));
     const { run, step, attempt } = placeFrom(args.required("RUN@STEP"));
-    const runDir = runToDrive(run, runsDir, (around) => `wf fork ${shellWord(around.run)}@STEP`);
+    const runDir = runToDrive(
+      run,
+      runsDir,
+      (around) => `wf fork ${shellWord(`${around.run}@${around.within.split("/", 1)}`)}`,
+    );
     const request = await requestFrom(args, {
       runDir,
       step,
