@@ -113,7 +113,7 @@ describe("two decisions on one gate", { skip: needsLinux }, () => {
         assert.ok(codes.includes(0), codes.join(" "));
         assert.ok(
           codes.every((code) => code === 0 || code === 4),
-          codes.join(" "),
+          results.map(({ code, stderr }) => `${code} ${stderr}`).join("\n"),
         );
         oneCounts(runDir, files);
         assert.deepEqual(decisionsOf(runDir), ["ask/1 approve"]);

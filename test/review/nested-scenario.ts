@@ -1,5 +1,4 @@
 /* A run with items, and with runs that are nested in it, one of them in another. */
-import { join } from "node:path";
 
 /** What of a project a scenario needs. */
 interface Place {
@@ -114,8 +113,7 @@ export async function shipToGate(place: Place, { id, parallel = "4", pace = "1" 
 /** And past it, to its end. */
 export async function ship(place: Place, told: Told): Promise<string> {
   const run = await shipToGate(place, told);
-  const nested = join(run, "steps/tell/attempt-1/run");
-  const approved = await place.wf(["approve", nested, "--comment", `tell, ${told.id}`]);
+  const approved = await place.wf(["approve", run, "tell/ask", "--comment", `tell, ${told.id}`]);
   if (approved.code !== 0) throw new Error(`wf approve: ${approved.stdout}${approved.stderr}`);
   const ended = await place.wf(["resume", run]);
   if (ended.code !== 0) throw new Error(`it did not end well: ${ended.stdout}${ended.stderr}`);
