@@ -493,6 +493,7 @@ steps:
     );
     await run(project, "three", "--reuse", "two", "--input", 'names=["cy","dan","ann"]');
     assert.deepEqual(ran(project), []);
+    await isSound(project, "three");
   });
 
   test("steps of a run in a run are taken from the run of the same step", async (t) => {
@@ -506,6 +507,7 @@ steps:
     await run(project, "one");
     await run(project, "two", "--reuse", "one");
     assert.deepEqual(ran(project), ["inner"]);
+    await isSound(project, "two");
     project.write("in.txt", "2\n");
     await run(project, "three", "--reuse", "latest");
     assert.deepEqual(ran(project), ["inner"]);
