@@ -7,7 +7,7 @@ import type { Workflow } from "../core/workflow.ts";
 import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
 import { PLACEHOLDERS } from "./canon-places.ts";
 import type { Recorded } from "./replay-record.ts";
-import { RunSchemas } from "./verify-schema.ts";
+import { runSchemas } from "./verify-schema.ts";
 
 export interface IntegrityFinding {
   readonly path: string;
@@ -62,7 +62,7 @@ function checkRun(run: JsonObject, lines: readonly JournalLine[], workflow: Work
 
 /** The lines have been given what their canonical form lacks; all else is held against the schema of the journal. */
 function checkSchemas(lines: readonly JournalLine[], say: Say): void {
-  const schemas = new RunSchemas();
+  const schemas = runSchemas();
   for (const [index, line] of lines.entries()) {
     // What it has been given for a process that nobody knows would not pass.
     const fault = line.event === "engine_started" ? null : schemas.lineFault(line.event, line);

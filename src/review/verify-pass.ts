@@ -13,7 +13,7 @@ import { Files, type Kind } from "./verify-files.ts";
 import { checkRequests, Gates } from "./verify-gates.ts";
 import { checkJournal, type JournalReading } from "./verify-journal.ts";
 import { type Finding, Findings, RULES, type Rule } from "./verify-rules.ts";
-import { RunSchemas } from "./verify-schema.ts";
+import { type RunSchemas, runSchemas } from "./verify-schema.ts";
 import { checkSnapshot, checkSnapshotText, type SnapshotText } from "./verify-snapshot.ts";
 import { checkStory } from "./verify-story.ts";
 
@@ -78,7 +78,7 @@ interface Shared {
 export function lookAtRun(
   runDir: string,
   { own, goesIn }: Look = {},
-  shared: Shared = { schemas: new RunSchemas(), reader: new DefinitionReader(), around: null },
+  shared: Shared = { schemas: runSchemas(), reader: new DefinitionReader(), around: null },
 ): Pass {
   const { schemas, reader, around } = shared;
   const findings = new Findings();

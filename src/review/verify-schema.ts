@@ -41,6 +41,14 @@ export class RunSchemas {
   }
 }
 
+let known: RunSchemas | undefined;
+
+/** Read and compiled once: they are the program's own. */
+export function runSchemas(): RunSchemas {
+  known ??= new RunSchemas();
+  return known;
+}
+
 function load(name: string): JsonObject {
   return JSON.parse(readFileSync(join(packageRoot(), "schemas", `${name}.schema.json`), "utf8"));
 }
