@@ -46,7 +46,8 @@ function write(isGraph: boolean, draws: readonly Draw[], pick: number): RandomWo
     const source = sourceFor(draws, isGraph ? needs : [...draws.keys()].slice(0, n), isGraph);
     put(`  - id: s${n}`);
     if (isGraph) put(`    needs: [${needs.map((m) => `s${m}`).join(", ")}]`);
-    for (const [line, to, what] of body(kind, one, n, source)) put(`    ${line}`, to === undefined ? undefined : `    ${to}`, what);
+    for (const [line, to, what] of body(kind, one, n, source))
+      put(`    ${line}`, to === undefined ? undefined : `    ${to}`, what);
   });
   const change = changes[pick % changes.length] as (typeof changes)[number];
   const mutated = lines.map((line, at) => (at === change.at ? change.to : line));
