@@ -171,6 +171,11 @@ function apply(definition: Definition, state: Folded, line: Line): void {
       if (target) enter(target);
       return;
     }
+    case "input_changed":
+      if (JSON.stringify(state.inputs[line.what] ?? null) !== JSON.stringify(line.old))
+        complain(state, line, `changes the input ${line.what} from what it was not`);
+      state.inputs = { ...state.inputs, [line.what]: line.new };
+      return;
     case "run_waiting":
       setStatus(state, line, "waiting");
       state.reason = line.reason;
