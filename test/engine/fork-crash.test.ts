@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { verifyRun } from "../../src/review/verify.ts";
 import { errors, kills, sample } from "../crash/cases.ts";
@@ -74,6 +74,17 @@ test("a fork that is cut off anywhere is there whole or not at all, and goes on 
   assert.equal(digestOf(parent), before, "the run that was forked has changed");
 });
 
+/** A run that is being built by somebody who said who it is: else nobody can prove that its maker is dead. */
+function isClaimed(folder: string): boolean {
+  try {
+    // The first is that of the run that was forked.
+    const claim = JSON.parse(fs.readFileSync(join(folder, "lock/owner-2.json"), "utf8"));
+    return basename(folder).startsWith(".creating-") && typeof claim.pid === "number";
+  } catch {
+    return false;
+  }
+}
+
 /** What is wrong after a fork was broken and gone on with. */
 async function breakFork(project: Project, id: string, fault: Fault): Promise<string[]> {
   const runDir = join(project.runsDir, id);
@@ -89,7 +100,7 @@ async function breakFork(project: Project, id: string, fault: Fault): Promise<st
   const undisturbed = join(project.runsDir, "plain");
   found.push(...sentences(check({ runDir, phase: "recovered", undisturbed })));
   // The next command clears what a dead one had begun.
-  const left = fs.readdirSync(project.runsDir).filter((name) => name.startsWith(".creating-"));
+  const left = fs.readdirSync(project.runsDir).filter((name) => isClaimed(join(project.runsDir, name)));
   if (!exists && left.length > 0) found.push(`left: ${left.join(", ")}`);
   const times = project.lines("effects").filter((line) => line === id).length;
   if (!fault.children && times !== 1) found.push(`its step ran ${times} times`);
