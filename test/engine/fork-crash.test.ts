@@ -92,7 +92,8 @@ async function breakFork(project: Project, id: string, fault: Fault): Promise<st
   await project.quiet();
   const found: string[] = [];
   const exists = fs.existsSync(runDir);
-  if (exists) found.push(...(await damageOf(runDir)));
+  // An engine that gave up after an error has let go of the run: what it left in the middle looks like damage.
+  if (exists && fault.does === "kill") found.push(...(await damageOf(runDir)));
   const next = exists ? ["resume", id] : ["fork", ...FORK, "--run-id", id];
   const again = await project.wf(next);
   if (again.code !== 0) found.push(`wf ${next.join(" ")}: ${show(again)}`);
