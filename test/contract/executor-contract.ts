@@ -248,8 +248,10 @@ export async function executorContract(at: SubjectPlace): Promise<void> {
       const adopted = second.executor.adopt(job);
       order.letGo();
       assert.deepEqual(await second.end(adopted), { exitCode: 7 });
+      // By then the first would have looked as well.
+      assert.deepEqual(await second.run(stage.order("sleep 0.2")), { exitCode: 0 });
       assert.deepEqual([...first.ends], []);
-      assert.deepEqual(stage.effects(), { 1: 1 });
+      assert.deepEqual(stage.effects(), { 1: 1, 2: 1 });
     });
 
     on("died if all of its processes did while it was adopted", async (stage) => {
