@@ -97,7 +97,7 @@ export const CATALOG: readonly { readonly group: string; readonly commands: read
       },
       {
         name: "diff",
-        usage: "diff A B",
+        usage: "diff A [B]",
         describe: "what two runs have differently, noise left out",
         load: () => import("./commands/diff.ts"),
       },

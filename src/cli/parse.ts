@@ -7,7 +7,7 @@ import { Args, type Command, toYargs } from "./command.ts";
 export async function parse(command: Command, argv: readonly string[]): Promise<Args | null> {
   refuseUnknownOptions(command, argv.slice(1));
   let given: Readonly<Record<string, unknown>> | null = null;
-  const parser = configure(yargs([...argv]), command, (found) => {
+  const parser = configure(yargs(withoutSeparator(argv)), command, (found) => {
     given = found;
   });
   await parser.parseAsync();
@@ -98,6 +98,15 @@ function usageError(message: string, command: Command): WfError {
     });
   }
   return new WfError({ code: "USAGE", message, hint: look });
+}
+
+/** `wf diff main HEAD -- PATH`, as git has it: what stands after it is an argument too, which the parser would drop. */
+function withoutSeparator(argv: readonly string[]): string[] {
+  const at = argv.indexOf("--");
+  const after = at < 0 ? [] : argv.slice(at + 1);
+  return after.some((argument) => argument.startsWith("-"))
+    ? [...argv]
+    : [...argv.slice(0, at < 0 ? argv.length : at), ...after];
 }
 
 /** Before anything else is looked at: an unknown option would take the next argument for its value. */
