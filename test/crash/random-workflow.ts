@@ -17,7 +17,6 @@ interface Draw {
   readonly needs: readonly boolean[];
   readonly word: string;
   readonly items: readonly number[];
-  readonly back: number;
 }
 
 const draw = fc.record<Draw>({
@@ -25,7 +24,6 @@ const draw = fc.record<Draw>({
   needs: fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
   word: fc.constantFrom("ash", "birch", "cedar", "elm"),
   items: fc.array(fc.nat(9), { maxLength: 3 }),
-  back: fc.nat(5),
 });
 
 /** Two to six steps, a sequence or a graph, and which line is changed. */
@@ -42,11 +40,12 @@ function write(isGraph: boolean, draws: readonly Draw[], pick: number): RandomWo
   };
   draws.forEach((one, n) => {
     const needs = isGraph ? draws.flatMap((_, m) => (m < n && one.needs[m] ? [m] : [])) : [];
-    const kind = kindOf(one.kind, isGraph, n);
+    const backTo = draws.slice(0, n).findLastIndex((each, m) => kindOf(each.kind, isGraph, m) !== "skipped");
+    const kind = one.kind === "gate" && backTo < 0 ? "plain" : kindOf(one.kind, isGraph, n);
     const source = sourceFor(draws, isGraph ? needs : [...draws.keys()].slice(0, n), isGraph);
     put(`  - id: s${n}`);
     if (isGraph) put(`    needs: [${needs.map((m) => `s${m}`).join(", ")}]`);
-    for (const [line, to, what] of body(kind, one, n, source))
+    for (const [line, to, what] of body(kind, one, n, source, backTo))
       put(`    ${line}`, to === undefined ? undefined : `    ${to}`, what);
   });
   const change = changes[pick % changes.length] as (typeof changes)[number];
@@ -67,7 +66,13 @@ function sourceFor(draws: readonly Draw[], among: readonly number[], isGraph: bo
 
 type Line = readonly [line: string, to?: string | undefined, what?: string];
 
-function body(kind: Kind, { word, items, back }: Draw, n: number, source: number | undefined): Line[] {
+function body(
+  kind: Kind,
+  { word, items }: Draw,
+  n: number,
+  source: number | undefined,
+  backTo: number,
+): Line[] {
   const run = (script: string, to?: string): Line => [
     `run: '${script}'`,
     to === undefined ? undefined : `run: '${to}'`,
@@ -102,7 +107,8 @@ function body(kind: Kind, { word, items, back }: Draw, n: number, source: number
     case "skipped":
       return [["when: 1 == 2", "when: 1 == 1", "when"], run(`echo never ${word}`)];
     case "gate": {
-      const to = back % n;
+      // A step that runs: the record of the rejection is there by the time that this one is asked again.
+      const to = backTo;
       const other = to === 0 ? "fail" : "s0";
       const seen = `grep -qs "\\"decision\\": \\"reject\\"" "$WF_RUN_DIR"/steps/s${n}/attempt-*/attempt.json`;
       return [

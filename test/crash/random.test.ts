@@ -103,7 +103,7 @@ function run(
 async function recovered(project: Project, code: number | null): Promise<string> {
   const [runDir] = project.runDirs();
   if (runDir === undefined) await run(project, "broken", "1", {});
-  else if (!(await hasEnded(project, runDir))) {
+  else if (!(await hasFailed(project, runDir))) {
     const result = await project.wf(["resume", runDir]);
     if (result.code !== code) throw new Error(`resume: ${show(result)}`);
   }
@@ -111,9 +111,10 @@ async function recovered(project: Project, code: number | null): Promise<string>
   return project.onlyRun();
 }
 
-async function hasEnded(project: Project, runDir: string): Promise<boolean> {
+/** A resume would undo that it has failed; one that has succeeded is brought up, and no more. */
+async function hasFailed(project: Project, runDir: string): Promise<boolean> {
   const { stdout } = await project.wf(["status", runDir, "--json"]);
-  return ["succeeded", "failed"].includes(JSON.parse(stdout).status);
+  return JSON.parse(stdout).status === "failed";
 }
 
 function oneOf<T>(all: readonly T[], random: () => number): T {
