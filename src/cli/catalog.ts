@@ -84,6 +84,12 @@ export const CATALOG: readonly { readonly group: string; readonly commands: read
         describe: "why each step ran or did not, and what a resume would do",
         load: () => import("./commands/why.ts"),
       },
+      {
+        name: "graph",
+        usage: "graph FILE|RUN [PART]",
+        describe: "a picture of a workflow, or of a run of it",
+        load: () => import("./commands/graph.ts"),
+      },
     ],
   },
   {

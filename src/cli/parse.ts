@@ -57,9 +57,9 @@ function describe(builder: Argv, command: Command): Argv {
   return builder;
 }
 
-/** `run FILE [ID]` → `run <FILE> [ID]`, `validate FILE…` → `validate <FILE..>`, `[ARGUMENT…]` → `[ARGUMENT..]`. */
+/** `run FILE [ID]` → `run <FILE> [ID]`, `graph FILE|RUN` → `graph <FILE|RUN>`, `validate FILE…` → `validate <FILE..>`, `[ARGUMENT…]` → `[ARGUMENT..]`. */
 function yargsUsage(usage: string): string {
-  const required = /(?<!\[)\b([A-Z]+)(\u2026?)/g;
+  const required = /(?<!\[)\b([A-Z]+(?:\|[A-Z]+)*)(\u2026?)/g;
   return usage
     .replace(required, (_, name, many) => `<${name}${many === "" ? "" : ".."}>`)
     .replaceAll("\u2026]", "..]");
@@ -149,6 +149,7 @@ function dashed(name: string): string {
 }
 
 function needed(usage: string): string {
-  const names = [...usage.matchAll(/(?<!\[)\b([A-Z]+)/g)].map(([name]) => name);
+  const all = usage.matchAll(/(?<!\[)\b[A-Z]+(?:\|[A-Z]+)*/g);
+  const names = [...all].map(([name]) => name.replaceAll("|", " or a "));
   return names.length === 1 ? `a ${names[0]}` : names.map((name) => `a ${name}`).join(" and ");
 }

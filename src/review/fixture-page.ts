@@ -3,7 +3,10 @@ import { outputJson } from "../core/output-value.ts";
 import type { RunRecord, StepRecord } from "../core/record.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { RUN_FILES } from "../store/layout.ts";
-import type { Recorded, Stretch } from "./replay-record.ts";
+import { drawnIn } from "./fixture-drawn.ts";
+import { pictureOf } from "./picture.ts";
+import { mermaid } from "./picture-mermaid.ts";
+import type { Recorded } from "./replay-record.ts";
 
 /** Beside the files of a fixture; made from them. */
 export const PAGE = "README.md";
@@ -19,7 +22,7 @@ export function pageOf(recorded: Recorded, workflow: Workflow): string {
     verdict(record),
     ...inputsTable(record),
     stepsTable(workflow, record),
-    `\`\`\`mermaid\n${graph(workflow, record, recorded)}\`\`\``,
+    `\`\`\`mermaid\n${mermaid(pictureOf(workflow, { drawn: drawnIn(recorded, workflow), ways: "taken" }))}\`\`\``,
     ...outputsTable(record),
     CLOSING,
   ];
@@ -65,59 +68,6 @@ function whatCame({ error, because, decision, outputs, allowed }: StepRecord): s
   });
   return [...said, ...named].join("<br>");
 }
-
-function graph(workflow: Workflow, record: RunRecord, { stretches }: Recorded): string {
-  const lines = ["flowchart TD"];
-  for (const { id, index, type } of workflow.steps) {
-    const status = record.steps[id]?.status ?? "pending";
-    const [open, close] = type === "approval" ? ["{{", "}}"] : ["[", "]"];
-    lines.push(`  s${index}${open}"${id}"${close}:::${status}`);
-  }
-  lines.push(...(workflow.shape === "graph" ? needs(workflow) : ways(workflow, stretches)));
-  for (const [status, style] of Object.entries(STYLES)) lines.push(`  classDef ${status} ${style}`);
-  return `${lines.join("\n")}\n`;
-}
-
-const STYLES = {
-  succeeded: "fill:#d3f9d8,stroke:#2b8a3e,color:#000",
-  failed: "fill:#ffe3e3,stroke:#c92a2a,color:#000",
-  skipped: "fill:#f1f3f5,stroke:#868e96,color:#495057,stroke-dasharray:4",
-  canceled: "fill:#fff3bf,stroke:#e67700,color:#000",
-  pending: "fill:#fff,stroke:#adb5bd,color:#868e96",
-} as const;
-
-function needs({ steps }: Workflow): string[] {
-  return steps.flatMap(({ index, needs: before }) => before.map((need) => `  s${need} --> s${index}`));
-}
-
-/** The ways that were taken, with how often where it was more than once. */
-function ways(workflow: Workflow, stretches: readonly Stretch[]): string[] {
-  const indexOf = new Map(workflow.steps.map(({ id, index }) => [id, `s${index}`]));
-  const taken = new Map<string, { readonly why: string; times: number }>();
-  const ends = new Set<string>();
-  for (const { from, to, because } of stretches.flatMap(({ transitions }) => transitions)) {
-    const target = indexOf.get(to) ?? to;
-    if (!indexOf.has(to)) ends.add(to);
-    const key = `${indexOf.get(from)} ${target}`;
-    const way = taken.get(key) ?? { why: WHY[because.code] ?? "", times: 0 };
-    way.times += 1;
-    taken.set(key, way);
-  }
-  const shown = [...taken].map(([key, { why, times }]) => {
-    const [from, to] = key.split(" ");
-    const label = [why, times > 1 ? `${times} times` : ""].filter((text) => text !== "").join(", ");
-    return `  ${from} -->${label === "" ? "" : `|${label}|`} ${to}`;
-  });
-  return [...[...ends].sort().map((end) => `  ${end}((${end}))`), ...shown];
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  NEXT_KEY: "next",
-  SKIPPED: "skipped",
-  ALLOWED_FAILURE: "failed, and may",
-  APPROVED: "approved",
-  REJECTED: "rejected",
-};
 
 function valueCell(value: Json): string {
   if (isJsonObject(value) && "$secret" in value) return "a secret";

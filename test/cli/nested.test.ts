@@ -354,3 +354,26 @@ sum                not reached
     ["checks/item-77", 77, "n77", 3],
   );
 });
+
+test("completion knows the steps of a run, its items, and what is nested in these", async (t) => {
+  const { rig } = await failedRun(t);
+  for (const [typed, expected] of [
+    [
+      ["logs", "r", ""],
+      ["build", "deploy", "announce"],
+    ],
+    [
+      ["show", "r", "deploy/"],
+      ["deploy/each", "deploy/after"],
+    ],
+    [
+      ["graph", "r", "deploy/each/it"],
+      ["deploy/each/item-0", "deploy/each/item-1", "deploy/each/item-2"],
+    ],
+    [["approve", "r", "deploy/each/item-1/ch"], [CHECK]],
+    [["logs", "nope", ""], []],
+  ] as const) {
+    const { code, stdout, stderr } = await rig.wf(["--get-yargs-completions", "wf", ...typed]);
+    assert.deepEqual([code, stdout.split("\n").filter(Boolean), stderr], [0, expected, ""]);
+  }
+});

@@ -39,7 +39,7 @@ for (const { name, load } of ENTRIES) {
 const MISTAKES: readonly (readonly [args: string[], stderr: string])[] = [
   [
     ["statsu", "x"],
-    'wf: there is no command "statsu"   [USAGE]\n    did you mean "status"? commands: run, resume, next, approve, reject, cancel, status, progress, ls, logs, show, why, fork, diff, canon, fixture, replay, git-setup, verify, prune and 5 more\n',
+    'wf: there is no command "statsu"   [USAGE]\n    did you mean "status"? commands: run, resume, next, approve, reject, cancel, status, progress, ls, logs, show, why, graph, fork, diff, canon, fixture, replay, git-setup, verify and 6 more\n',
   ],
   [
     ["stat"],

@@ -83,15 +83,12 @@ It **succeeded** after 1 attempt.
 \`\`\`mermaid
 flowchart TD
   s0["greet"]:::succeeded
-  s1["shout"]:::skipped
+  s1["shout<br/>when inputs.loud"]:::skipped
   done((done))
   s0 --> s1
   s1 -->|skipped| done
   classDef succeeded fill:#d3f9d8,stroke:#2b8a3e,color:#000
-  classDef failed fill:#ffe3e3,stroke:#c92a2a,color:#000
   classDef skipped fill:#f1f3f5,stroke:#868e96,color:#495057,stroke-dasharray:4
-  classDef canceled fill:#fff3bf,stroke:#e67700,color:#000
-  classDef pending fill:#fff,stroke:#adb5bd,color:#868e96
 \`\`\`
 
 | output | value |

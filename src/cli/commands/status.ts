@@ -1,6 +1,5 @@
 import { nameWithin } from "../../core/ids.ts";
-import { ExitCode, WfError } from "../../core/problem.ts";
-import { viewNested } from "../../review/inside.ts";
+import { ExitCode } from "../../core/problem.ts";
 import { rootCause } from "../../review/root-cause.ts";
 import { EVERYTHING, type RunTree, treeOf } from "../../review/tree.ts";
 import { type CurrentView, linesOf, viewRun } from "../../review/view.ts";
@@ -8,13 +7,12 @@ import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION }
 import { decisionsOf, type MadeDecision } from "../decisions.ts";
 import { findRun, findRunsDir, nameOf } from "../find-run.ts";
 import type { OpenGate } from "../gates.ts";
+import { nestedNamed } from "../nested-named.ts";
 import { print, printJson } from "../output.ts";
 import { legacyStatusJson, legacyText } from "../render/legacy.ts";
 import { statusJson, statusText } from "../render/status.ts";
 import { SHOWN } from "../render/steps.ts";
-import { shellWord } from "../render/text.ts";
 import { type RunName, runName } from "../run-name.ts";
-import { attemptMeant, resolveName } from "../step-name.ts";
 
 export const command: Command = {
   usage: "status RUN [STEP]",
@@ -57,18 +55,6 @@ export const command: Command = {
     return ExitCode.ok;
   },
 };
-
-/** The run of the attempt that is named. Raises STEP_NOT_FOUND. */
-async function nestedNamed(view: CurrentView, text: string, run: string): Promise<CurrentView> {
-  const named = await resolveName(view, text);
-  const nested = await viewNested(named.view.runDir, attemptMeant(named));
-  if (nested !== null) return nested;
-  throw new WfError({
-    code: "STEP_NOT_FOUND",
-    message: `${text} is no nested workflow`,
-    hint: `look:  wf show ${shellWord(run)} ${shellWord(text)}`,
-  });
-}
 
 async function gatesIn(view: CurrentView, name: RunName): Promise<OpenGate[]> {
   const isOpen = Object.values(view.record.steps).some(
