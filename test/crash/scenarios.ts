@@ -419,14 +419,25 @@ export async function drive(project: Project, scenario: Scenario, options: WfOpt
   const ended = engine.ended.finally(() => {
     over = true;
   });
-  const canceled = cancelWhenHeld(project, scenario.cancelAt, () => over);
+  const canceled = cancelWhenHeld(project, scenario.cancelAt, engine.pid, () => over);
   const [result] = await Promise.all([ended, canceled]);
   return result;
 }
 
-/** Asks for the cancel once, when the step has said that it runs. */
-async function cancelWhenHeld(project: Project, step: string, isOver: () => boolean): Promise<void> {
-  while (!project.lines(EFFECTS).includes(step)) {
+/** Asks for the cancel once, when the step has said that it runs, of the engine that drives: else the canceler would. */
+async function cancelWhenHeld(
+  project: Project,
+  step: string,
+  engine: number,
+  isOver: () => boolean,
+): Promise<void> {
+  const drives = () =>
+    project
+      .runDirs()
+      .some((dir) =>
+        readJournal(dir).some((line) => line.event === "engine_started" && line.volatile?.pid === engine),
+      );
+  while (!project.lines(EFFECTS).includes(step) || !drives()) {
     if (isOver()) return;
     await new Promise((go) => setTimeout(go, 3));
   }
