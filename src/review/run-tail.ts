@@ -17,12 +17,6 @@ export interface TailedLine {
   readonly where: Where;
 }
 
-/** What an attempt's run began as a copy of, and has in its journal as well. */
-interface Copied {
-  readonly run: string;
-  readonly seq: number;
-}
-
 /**
  * The lines of a run's journal and of all that are nested in it, as they come, each once, and in the order in which they
  * were written: a nested run's between the start and the end of its attempt.
@@ -35,16 +29,20 @@ export class RunTail {
   /** Read, and not given out yet. */
   #lines: JournalLine[] = [];
   #at = 0;
-  private last: Copied | undefined;
-  readonly #copied: Copied | undefined;
+  /** The newest line that was given out, by this tail or by that of the run that this one is a copy of. */
+  private last: { readonly run: string; readonly seq: number } | undefined;
+  /** Of the attempt before: this run may have begun as a copy of that one's. */
+  readonly #earlier: RunTail | undefined;
   /** Of the attempts that are open and may be runs, by their step or item. */
   readonly #inner = new Map<string, RunTail>();
-  readonly #before = new Map<string, Copied>();
+  /** Of the newest attempts that are over. */
+  private readonly over: Map<string, RunTail>;
 
-  constructor(runDir: string, around?: Pick<Where, "within" | "way">, copied?: Copied) {
+  constructor(runDir: string, around?: Pick<Where, "within" | "way">, earlier?: RunTail) {
     this.where = { runDir, within: "", way: [], ...around };
     this.#journal = new JournalTail(runDir);
-    this.#copied = copied;
+    this.#earlier = earlier;
+    this.over = new Map(earlier?.over);
   }
 
   /** What is new since the last call. */
@@ -62,7 +60,10 @@ export class RunTail {
   }
 
   #isCopied({ run, seq }: JournalLine): boolean {
-    return this.#copied !== undefined && run === this.#copied.run && seq <= this.#copied.seq;
+    const copied = this.#earlier?.last;
+    if (copied === undefined || run !== copied.run || seq > copied.seq) return false;
+    this.last = { run, seq };
+    return true;
   }
 
   #next(): TailedLine | undefined {
@@ -113,15 +114,14 @@ export class RunTail {
       const inner = new RunTail(
         nestedDir(runDir, name),
         { within: nameWithin(within, name), way: [...way, name] },
-        this.#before.get(placeName(name)),
+        this.over.get(placeName(name)),
       );
       inner.#read();
       this.#inner.set(placeName(name), inner);
     } else if (line.event === "attempt_ended") {
       const place = placeName(line.record);
       const inner = this.#inner.get(place);
-      const last = inner?.last;
-      if (last) this.#before.set(place, last);
+      if (inner) this.over.set(place, inner);
       this.#inner.delete(place);
     }
   }

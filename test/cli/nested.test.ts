@@ -103,6 +103,16 @@ run r failed after <took>: ${CHECK} failed on attempt 1: exit status 3
     "deploy/after",
     "announce",
   ]);
+
+  // A nested run that is gone on with has the lines of the attempt before it: they are told once.
+  const { stdout: events } = await rig.wf(["progress", "r", "--follow"]);
+  const told = events.split("\n").filter((line) => / (\S+\/)?check\/\d started/.test(line));
+  assert.deepEqual(
+    told.map((line) => line.split(" ")[2]),
+    ["item-0/check/1", "item-1/check/1", "item-1/check/2", "item-2/check/1"].map(
+      (name) => `deploy/each/${name}`,
+    ),
+  );
 });
 
 test("status shows what is within each step; for a program all of it", async (t) => {
