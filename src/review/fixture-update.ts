@@ -13,13 +13,8 @@ import type { CanonForm } from "./canon-form.ts";
 import { fixtureForm, refuseDifferences, refuseSecrets } from "./fixture.ts";
 import { sha256 } from "./fixture-integrity.ts";
 import { PAGE, pageOf } from "./fixture-page.ts";
-import {
-  type Definition,
-  type Difference,
-  presentDefinition,
-  recordedDefinition,
-  replayOn,
-} from "./replay.ts";
+import { type Difference, replayOn } from "./replay.ts";
+import { type Definition, presentDefinition, recordedDefinition } from "./replay-definition.ts";
 import type { DifferenceKind } from "./replay-difference.ts";
 import { readLines, readRecorded } from "./replay-record.ts";
 

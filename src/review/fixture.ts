@@ -10,14 +10,8 @@ import { PLACEHOLDERS } from "./canon-places.ts";
 import { integrityFindings } from "./fixture-integrity.ts";
 import { PAGE, pageOf } from "./fixture-page.ts";
 import { findSecrets } from "./fixture-secrets.ts";
-import {
-  type Definition,
-  type Difference,
-  type Replayed,
-  recordedDefinition,
-  replayAgainst,
-  replayOn,
-} from "./replay.ts";
+import { type Difference, type Replayed, replayAgainst, replayOn } from "./replay.ts";
+import { type Definition, recordedDefinition } from "./replay-definition.ts";
 import { type Recorded, readRecorded } from "./replay-record.ts";
 
 export interface Saved {

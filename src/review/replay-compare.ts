@@ -1,19 +1,23 @@
 import { parseDecision } from "../core/decision.ts";
 import type { AttemptRecord } from "../core/event.ts";
+import type { AttemptName } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { RunState, StepNode } from "../core/state.ts";
+import { placeOf, type RunState, type StepNode } from "../core/state.ts";
 import { renderTemplate, TemplateError } from "../core/template.ts";
 import type { Step, Workflow } from "../core/workflow.ts";
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
+import { PLACEHOLDERS } from "./canon-places.ts";
 import type { Findings } from "./replay-difference.ts";
 import {
+  type Given,
   NotWhole,
-  PLACES,
+  placesIn,
   type Rendered,
   recordedText,
   render,
-  TextComparison,
+  type TextComparison,
   type TextKind,
+  type TextStep,
 } from "./replay-texts.ts";
 
 /** The keys that a text comes from. */
@@ -24,12 +28,11 @@ const KEYS_OF: Readonly<Record<TextKind, readonly string[]>> = {
   gate: ["message"],
 };
 
-const KIND_OF: Readonly<Record<Step["type"], TextKind>> = {
+const KIND_OF: Readonly<Record<TextStep["type"], TextKind>> = {
   command: "script",
   agent_task: "prompt",
   agent_review: "prompt",
   approval: "gate",
-  workflow: "script",
 };
 
 const NAMES: Readonly<Record<TextKind, string>> = {
@@ -50,11 +53,10 @@ const BEFORE_TEXTS: ReadonlySet<string> = new Set([
 
 export interface Compared {
   readonly files: ReadonlyMap<string, string>;
-  /** Where the record stands. */
-  readonly folder: string;
   readonly present: Workflow;
   /** The definition that the record was made with. */
   readonly before: Workflow;
+  readonly texts: TextComparison;
 }
 
 /** Holds what a definition makes of its steps against what the record has of them. */
@@ -67,7 +69,7 @@ export class Comparison {
   constructor(parts: Compared, findings: Findings) {
     this.#parts = parts;
     this.#findings = findings;
-    this.#texts = new TextComparison([...new Set([...parts.present.redact, ...parts.before.redact])]);
+    this.#texts = parts.texts;
     this.#before = new Map(parts.before.steps.map((step) => [step.id, step]));
   }
 
@@ -79,26 +81,21 @@ export class Comparison {
     const expected = needsText(before, recorded);
     const actual = needsText(present, step);
     if (expected === actual) return;
-    const message = `${step.id} waits for other steps`;
+    const message = `${this.#findings.name({ step: step.id })} waits for other steps`;
     this.#findings.differ({ kind: "needs", step: step.id, message, expected, actual, keys: ["needs"] });
   }
 
   /** The script, prompt or message of an attempt that starts now. */
-  texts(
-    state: RunState,
-    node: StepNode,
-    attempt: number,
-    record: AttemptRecord | null,
-    isReplaced: (file: string) => boolean,
-  ): void {
-    const { files, folder } = this.#parts;
-    const { step } = node;
+  texts(given: Given, step: TextStep, record: AttemptRecord | null): void {
+    const { node, attempt } = given;
+    const name = { ...placeOf(node), attempt };
+    const shown = this.#findings.name(name);
     let now: ReturnType<typeof render>;
     try {
-      now = render({ state, node, attempt, folder, files, isReplaced });
+      now = render(given, step);
     } catch (error) {
       if (!(error instanceof NotWhole)) throw error;
-      this.#findings.notes.push(`the prompt of ${step.id}, attempt ${attempt}, shows ${error.message}`);
+      this.#findings.notes.push(`the prompt of ${shown}, attempt ${attempt}, shows ${error.message}`);
       return;
     }
     const error = record?.error;
@@ -109,59 +106,53 @@ export class Comparison {
     if (hadNoValue ? fault === null : fault !== null && !failed) {
       throw this.#findings.diverged({
         kind: KIND_OF[step.type],
-        step: step.id,
-        attempt,
-        message: `the templates of ${step.id} come to something else`,
+        ...name,
+        message: `the templates of ${shown} come to something else`,
         expected: hadNoValue ? error.message : "every template has a value",
         actual: fault ?? "every template has a value",
         keys: [...KEYS_OF.script, ...KEYS_OF.prompt, ...KEYS_OF.gate],
       });
     }
     if ("error" in now) return;
-    for (const each of now) this.#text(step, attempt, each, error?.code);
+    for (const each of now) this.#text(step, name, each, error?.code);
   }
 
-  #text(step: Step, attempt: number, now: Rendered, failed: string | undefined): void {
+  #text(step: TextStep, name: AttemptName, now: Rendered, failed: string | undefined): void {
     const { kind, file } = now;
-    const { id } = step;
-    const text = recordedText(this.#parts.files, id, attempt, now);
-    const before = this.#before.get(id);
+    const shown = this.#findings.name(name);
+    const text = recordedText(this.#parts.files, name, now);
+    const before = this.#before.get(step.id);
     if (text === undefined) {
       if (before && before.type !== step.type) {
-        const message = `${id} is a step of another type`;
+        const message = `${shown} is a step of another type`;
         const keys = ["type", ...KEYS_OF[kind]];
         const [expected, actual] = [before.type, step.type];
-        throw this.#findings.diverged({ kind, step: id, attempt, message, expected, actual, keys });
+        throw this.#findings.diverged({ kind, ...name, message, expected, actual, keys });
       }
       if (BEFORE_TEXTS.has(failed ?? "")) return;
-      const message = `the record has no ${file} of ${id}, attempt ${attempt}`;
-      throw this.#findings.diverged({ kind, step: id, attempt, message, expected: "", actual: now.text });
+      const message = `the record has no ${file} of ${shown}, attempt ${name.attempt}`;
+      throw this.#findings.diverged({ kind, ...name, message, expected: "", actual: now.text });
     }
-    const sameSource = before !== undefined && sourceOf(before, kind) === sourceOf(step, kind);
+    const sameSource =
+      before !== undefined && before.type !== "workflow" && sourceOf(before, kind) === sourceOf(step, kind);
     if (this.#texts.isSame(text, now.text, sameSource)) return;
-    const message = `${id}, attempt ${attempt}, has another ${NAMES[kind]}`;
+    const message = `${shown}, attempt ${name.attempt}, has another ${NAMES[kind]}`;
     const actual = this.#texts.canonical(now.text);
-    this.#findings.differ({ kind, step: id, attempt, message, expected: text, actual, keys: KEYS_OF[kind] });
+    this.#findings.differ({ kind, ...name, message, expected: text, actual, keys: KEYS_OF[kind] });
   }
 
   /** The record of an attempt as the definition takes it: with all outputs that it asks for, and the decision of a gate. */
   answer({ step }: StepNode, record: AttemptRecord): AttemptRecord {
     if (record.status !== "succeeded") return record;
-    const { attempt, outputs } = record;
+    const { item, attempt, outputs } = record;
+    const name = { step: step.id, item, attempt };
+    const shown = this.#findings.name(name);
     for (const { key, required } of step.outputs) {
       if (!required || Object.hasOwn(outputs, key)) continue;
       const expected = Object.keys(outputs).join(", ") || "none";
-      const message = `${step.id} declares the output ${key}, and its attempt does not have it`;
+      const message = `${shown} declares the output ${key}, and its attempt does not have it`;
       const keys = ["outputs", "output_files"];
-      this.#findings.differ({
-        kind: "outputs",
-        step: step.id,
-        attempt,
-        message,
-        expected,
-        actual: key,
-        keys,
-      });
+      this.#findings.differ({ kind: "outputs", ...name, message, expected, actual: key, keys });
     }
     if (!step.gate) return record;
     const said = outputs.decision;
@@ -169,9 +160,8 @@ export class Comparison {
     if (decision !== null) return { ...record, decision };
     throw this.#findings.diverged({
       kind: "decision",
-      step: step.id,
-      attempt,
-      message: `${step.id} is a gate, and its attempt has no decision`,
+      ...name,
+      message: `${shown} is a gate, and its attempt has no decision`,
       expected: "no decision",
       actual: "approve or reject",
       keys: ["type", "on_approve", "on_reject"],
@@ -184,8 +174,8 @@ export class Comparison {
     const paths = [...pathsOf(templates.map(([, template]) => template))];
     const named = paths.flatMap(({ segments }) => segments[1] ?? []);
     // Artifacts by their path in the run.
-    const steps = stepScope(state, { ...PLACES, runDir: "" }, named);
-    const scope = { ...runScope(state, PLACES), steps };
+    const steps = stepScope(state, placesIn(""), named);
+    const scope = { ...runScope(state, placesIn(PLACEHOLDERS.run)), steps };
     try {
       return Object.fromEntries(templates.map(([name, template]) => [name, renderTemplate(template, scope)]));
     } catch (error) {
@@ -201,7 +191,8 @@ export class Comparison {
     const [expected, actual] = [text(recorded), text(now)];
     if (this.#texts.isSame(expected, actual, sameSource)) return;
     const place = this.#findings.blame.workflow("outputs");
-    this.#findings.differ({ kind: "end", message: "the run has other outputs", expected, actual, place });
+    const message = `${this.#findings.run} has other outputs`;
+    this.#findings.differ({ kind: "end", message, expected, actual, place });
   }
 }
 
@@ -210,7 +201,7 @@ function needsText(workflow: Workflow, { needs }: Step): string {
   return names.sort().join(", ") || "nothing";
 }
 
-function sourceOf(step: Step, kind: TextKind): string | undefined {
+function sourceOf(step: TextStep, kind: TextKind): string | undefined {
   switch (step.type) {
     case "command":
       return step.script.text;
@@ -219,8 +210,6 @@ function sourceOf(step: Step, kind: TextKind): string | undefined {
       return kind === "prompt" ? step.prompt.source : JSON.stringify(step.outputs);
     case "approval":
       return step.message.source;
-    case "workflow":
-      return JSON.stringify(step.with);
     default:
       return step satisfies never;
   }

@@ -1,4 +1,6 @@
+import { nameWithin, type PlaceName } from "../core/ids.ts";
 import type { Positions } from "../language/positions.ts";
+import { attemptPath } from "../store/layout.ts";
 
 export type DifferenceKind =
   /** Inputs that are declared otherwise. */
@@ -9,6 +11,8 @@ export type DifferenceKind =
   | "attempt"
   /** A graph: a step waits for others. */
   | "needs"
+  /** What a `foreach` goes through. */
+  | "items"
   | "script"
   | "prompt"
   | "context"
@@ -29,8 +33,11 @@ export interface Place {
 /** One thing that the present definition does otherwise than the record. */
 export interface Difference {
   readonly kind: DifferenceKind;
+  /** From the outermost run: `build`, `check/item-3`, `deploy/test`. */
   readonly step: string | null;
   readonly attempt: number | null;
+  /** Of the attempt, in the record. */
+  readonly folder: string | null;
   /** One sentence, without a full stop. */
   readonly message: string;
   readonly expected: string;
@@ -95,9 +102,18 @@ export class Blame {
   }
 }
 
+/** Where in a record a run is: the outermost one, or one that is nested. */
+export interface Within {
+  /** The steps that it is in, such as `deploy/item-3`; empty for the outermost. */
+  readonly name: string;
+  /** With `/` at its end; empty for the outermost. */
+  readonly folder: string;
+}
+
 /** What is said of a difference; what is left out is none. */
 export interface Found extends Pick<Difference, "kind" | "message" | "expected" | "actual"> {
   readonly step?: string;
+  readonly item?: number | undefined;
   readonly attempt?: number | null;
   /** Of the step, those that may be responsible. */
   readonly keys?: readonly string[];
@@ -108,20 +124,39 @@ export interface Found extends Pick<Difference, "kind" | "message" | "expected" 
 /** A point from which on nothing that the record says fits any more. */
 export class Diverged extends Error {}
 
-/** All that is found. */
+/** All that is found in a run and in those nested in it, which have a blame of their own. */
 export class Findings {
-  readonly differences: Difference[] = [];
+  readonly differences: Difference[];
   /** What could not be compared; sentences. */
-  readonly notes: string[] = [];
+  readonly notes: string[];
   readonly blame: Blame;
+  readonly within: Within;
 
-  constructor(blame: Blame) {
+  constructor(blame: Blame, within: Within = { name: "", folder: "" }, around?: Findings) {
     this.blame = blame;
+    this.within = within;
+    this.differences = around?.differences ?? [];
+    this.notes = around?.notes ?? [];
   }
 
-  differ({ kind, step, attempt = null, message, expected, actual, keys = [], place }: Found): void {
+  /** A step or an item as messages call it. */
+  name(place: PlaceName): string {
+    return nameWithin(this.within.name, place);
+  }
+
+  /** The run, at the beginning of a sentence. */
+  get run(): string {
+    return this.within.name === "" ? "the run" : `the run of ${this.within.name}`;
+  }
+
+  differ({ kind, step, item, attempt = null, message, expected, actual, keys = [], place }: Found): void {
     const where = place !== undefined ? place : step === undefined ? null : this.blame.step(step, keys);
-    this.differences.push({ kind, step: step ?? null, attempt, message, expected, actual, place: where });
+    const name = step === undefined ? null : this.name({ step, item });
+    const folder =
+      step === undefined || attempt === null
+        ? null
+        : this.within.folder + attemptPath({ step, item, attempt });
+    this.differences.push({ kind, step: name, attempt, folder, message, expected, actual, place: where });
   }
 
   /** To be thrown. */
@@ -132,7 +167,7 @@ export class Findings {
 
   /** The same for a step of the record that the definition does not have any more. */
   gone(step: string, expected: string, actual: string, attempt: number | null = null): Diverged {
-    const message = `the step ${step} is not there any more`;
+    const message = `the step ${this.name({ step })} is not there any more`;
     return this.diverged({ kind: "path", step, attempt, message, expected, actual });
   }
 }

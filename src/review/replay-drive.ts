@@ -1,28 +1,33 @@
 import type { Action, Situation } from "../core/action.ts";
 import { decide } from "../core/decide.ts";
 import type { AttemptRecord, RunEvent } from "../core/event.ts";
-import { evaluate, expressionReferences } from "../core/expression.ts";
 import { fold } from "../core/fold.ts";
 import type { JsonObject } from "../core/json.ts";
-import { mayRetry } from "../core/retry.ts";
-import { initialState, nodeAt, type RunState, type StepNode } from "../core/state.ts";
+import { initialState, nodeAt, placeOf, type RunState } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
-import { expressionScope } from "../steps/scope.ts";
-import { PLACEHOLDERS } from "./canon-places.ts";
+import { endsNow } from "./replay-answers.ts";
+import { type Beginning, Beginnings } from "./replay-begin.ts";
 import { Comparison } from "./replay-compare.ts";
+import type { Definition } from "./replay-definition.ts";
 import { Diverged, type Findings } from "./replay-difference.ts";
-import { endsEarly, otherEnd, otherWay, stuck, TARGETS } from "./replay-divergence.ts";
+import { endsEarly, notFollowed, otherEnd, otherWay, stuck } from "./replay-divergence.ts";
 import { endingText, Left } from "./replay-left.ts";
-import { AT, type Entry, type Recorded, type Stretch } from "./replay-record.ts";
-import { PLACES } from "./replay-texts.ts";
+import { AT, NO_STRETCH, type Recorded, type Stretch } from "./replay-record.ts";
+import type { TextComparison } from "./replay-texts.ts";
 
 export interface ReplayParts {
   readonly recorded: Recorded;
-  readonly present: Workflow;
+  /** As messages call the record. */
+  readonly name: string;
+  readonly present: Definition;
   /** The definition that the record was made with. */
-  readonly before: Workflow;
+  readonly before: Definition;
   readonly inputs: JsonObject;
+  /** Where the record stands. */
   readonly folder: string;
+  readonly texts: TextComparison;
+  /** The run's folder, as templates show it, when it came to that place of its journal. */
+  runDirAt(at: number): string;
 }
 
 export interface Counts {
@@ -44,7 +49,9 @@ export class ReplayDrive {
   readonly #parts: ReplayParts;
   readonly #findings: Findings;
   readonly #comparison: Comparison;
+  readonly #beginnings: Beginnings;
   #left: Left;
+  #hasDiverged = false;
   #isCanceled = false;
   #isLate = false;
   #isOver = false;
@@ -56,15 +63,24 @@ export class ReplayDrive {
   constructor(parts: ReplayParts, findings: Findings) {
     this.#parts = parts;
     this.#findings = findings;
-    this.state = initialState(parts.present);
-    this.#comparison = new Comparison({ ...parts, files: parts.recorded.files }, findings);
-    this.#left = this.#leftOf(NOTHING);
+    const { recorded, present, before, texts } = parts;
+    this.state = initialState(unbounded(present.workflow));
+    const workflows = { present: present.workflow, before: before.workflow };
+    this.#comparison = new Comparison({ ...workflows, texts, files: recorded.files }, findings);
+    const { state, counts } = this;
+    this.#beginnings = new Beginnings(parts, { state, comparison: this.#comparison, findings, counts });
+    this.#left = this.#leftOf(NO_STRETCH);
+  }
+
+  /** It has come to an end, and that of the record. */
+  get isWhole(): boolean {
+    return this.#isOver && !this.#hasDiverged;
   }
 
   /** Until the end of the record, or until nothing fits any more. */
   run(): void {
     const { recorded, present, inputs } = this.#parts;
-    const { limits } = present;
+    const { limits } = present.workflow;
     this.#say({
       ...recorded.created,
       inputs,
@@ -77,6 +93,7 @@ export class ReplayDrive {
       for (const stretch of recorded.stretches) this.#replay(stretch);
     } catch (error) {
       if (!(error instanceof Diverged)) throw error;
+      this.#hasDiverged = true;
     }
   }
 
@@ -103,7 +120,7 @@ export class ReplayDrive {
   }
 
   #leftOf(stretch: Stretch): Left {
-    return new Left(stretch, new Map(this.#parts.present.steps.map((step) => [step.id, step])));
+    return new Left(stretch, new Map(this.#parts.present.workflow.steps.map((step) => [step.id, step])));
   }
 
   #situation(): Situation {
@@ -113,30 +130,8 @@ export class ReplayDrive {
       slots: Number.POSITIVE_INFINITY,
       signal: null,
       stay: true,
-      when: (node) => this.#when(node),
+      when: (node) => this.#beginnings.when(node, this.#left),
     };
-  }
-
-  /** The environment of the engine is in no record: what depends on it is taken to be as it was. */
-  #when(node: StepNode): { is: boolean } | { error: string } {
-    const { when, id } = node.step;
-    if (!when) return { is: true };
-    const names = expressionReferences(when.source).filter(({ segments }) => segments[0] === "env");
-    const own = this.state.workflow.env;
-    if (names.some(({ segments: [, name] }) => name === undefined || !Object.hasOwn(own, name))) {
-      return { is: this.#left.next(id)?.kind !== "skip" };
-    }
-    const seen = this.#seenFrom(this.#left.next(id)?.at);
-    try {
-      return { is: evaluate(when, expressionScope(seen, PLACES, node, when, {})) };
-    } catch (error) {
-      return { error: (error as Error).message };
-    }
-  }
-
-  /** The state as it was at a place of the record; at its end if none is given. */
-  #seenFrom(at = Number.POSITIVE_INFINITY): RunState {
-    return this.#parts.recorded.changes.asOf(this.state, at);
   }
 
   /** True if it changed something. */
@@ -144,13 +139,14 @@ export class ReplayDrive {
     switch (action.do) {
       case "start":
       case "skip":
+      case "foreach":
         return this.#begin(action);
       case "transition":
         return this.#move(action);
       case "schedule_retry": {
         const { index, attempt, because } = action;
-        const { id: step } = nodeAt(this.state, index).step;
-        this.#say({ event: "retry_scheduled", step, attempt, because, volatile: { notBefore: AT } });
+        const place = placeOf(nodeAt(this.state, index));
+        this.#say({ event: "retry_scheduled", ...place, attempt, because, volatile: { notBefore: AT } });
         return true;
       }
       case "stop":
@@ -159,67 +155,26 @@ export class ReplayDrive {
         return this.#lastSteps(action);
       case "end":
         return this.#finish(action);
-      case "foreach":
       case "resume":
       case "wait":
+        // Whoever was waited for has come, or the record ends.
         return false;
       default:
         return action satisfies never;
     }
   }
 
-  #begin(action: Action & { do: "start" | "skip" }): boolean {
-    const node = nodeAt(this.state, action.index);
-    const { id } = node.step;
-    const entry = this.#left.next(id);
-    if (!entry) {
-      this.#withheld.set(action.index, action);
+  #begin(action: Beginning): boolean {
+    const { index } = action;
+    const begun = this.#beginnings.begin(action, this.#left);
+    if (begun === null) {
+      this.#withheld.set(index, action);
       return false;
     }
-    const isSkip = action.do === "skip";
-    if ((entry.kind === "skip") !== isSkip) {
-      throw this.#findings.diverged({
-        kind: "path",
-        step: id,
-        message: isSkip ? `${id} is skipped, and ran` : `${id} runs, and was skipped`,
-        expected: entry.kind === "skip" ? `skipped: ${entry.because}` : `attempt ${entry.attempt}`,
-        actual: action.do === "skip" ? `skipped: ${action.because}` : "it runs",
-        keys: ["when"],
-      });
-    }
-    this.#comparison.needs(node);
-    this.#left.take(id);
-    if (entry.kind === "attempt" && action.do === "start") this.#start(node, action, entry);
-    if (entry.kind === "skip") {
-      this.#say({ event: "step_skipped", step: id, because: entry.because });
-      this.counts.skipped += 1;
-    }
+    this.#left.take(placeOf(nodeAt(this.state, index)));
+    this.#say(begun.event);
+    if (begun.answer !== undefined) this.#open.set(index, begun.answer);
     return true;
-  }
-
-  #start(node: StepNode, { cause, whenError }: Action & { do: "start" }, entry: Entry & { kind: "attempt" }) {
-    const { id } = node.step;
-    const { attempt, record } = entry;
-    const failed = record?.error?.code === "WHEN_ERROR";
-    if ((whenError !== undefined) !== failed) {
-      throw this.#findings.diverged({
-        kind: "path",
-        step: id,
-        attempt,
-        message: `the when of ${id} comes to something else`,
-        expected: failed ? String(record?.error?.message) : "when has a value",
-        actual: whenError === undefined ? "when has a value" : `when: ${whenError}`,
-        keys: ["when"],
-      });
-    }
-    if (whenError === undefined) {
-      const { at } = entry;
-      const isReplaced = (file: string) => this.#parts.recorded.changes.isReplaced(file, at);
-      this.#comparison.texts(this.#seenFrom(at), node, attempt, record, isReplaced);
-    }
-    this.#say({ event: "attempt_started", step: id, attempt, cause });
-    this.#open.set(node.step.index, record);
-    this.counts.attempts += 1;
   }
 
   #move(action: Action & { do: "transition" }): boolean {
@@ -227,16 +182,7 @@ export class ReplayDrive {
     const { from, to, because } = action;
     if (!recorded) {
       if (this.#left.stretch.end === null) return false;
-      const message = `${from} is followed by ${to}`;
-      const expected = this.#left.describe();
-      throw this.#findings.diverged({
-        kind: "path",
-        step: from,
-        message,
-        expected,
-        actual: to,
-        keys: TARGETS,
-      });
+      throw notFollowed(this.#findings, this.#left, action);
     }
     const isSame = recorded.from === from && recorded.to === to && recorded.because.code === because.code;
     if (!isSame) throw otherWay(this.#findings, recorded, action);
@@ -247,10 +193,11 @@ export class ReplayDrive {
 
   /** The engine stops what runs when the run comes to an end of another kind. */
   #stop(index: number): boolean {
-    const { step, attempts: attempt } = nodeAt(this.state, index);
+    const node = nodeAt(this.state, index);
     const error = { code: "CANCELED", message: "stopped" };
     this.#open.delete(index);
-    this.#end({ step: step.id, attempt, cause: "first", status: "canceled", error, outputs: {} });
+    const name = { ...placeOf(node), attempt: node.attempts };
+    this.#end({ ...name, cause: "first", status: "canceled", error, outputs: {} });
     return true;
   }
 
@@ -270,7 +217,7 @@ export class ReplayDrive {
     if (this.#left.first() || this.#left.transition)
       throw endsEarly(this.#findings, this.#left, this.state, endingText(status, reason));
     if (end === null) return false;
-    const outputs = status === "succeeded" ? this.#comparison.outputs(this.#seenFrom()) : {};
+    const outputs = status === "succeeded" ? this.#comparison.outputs(this.#beginnings.seenFrom()) : {};
     const ends =
       outputs === null ? endingText("failed", { code: "RUN_OUTPUT_ERROR" }) : endingText(status, reason);
     const expected = endingText(end.status, end.reason);
@@ -290,15 +237,7 @@ export class ReplayDrive {
 
   /** Ends attempts as the record says; true if there was one. */
   #answer(): boolean {
-    const answers = [...this.#open].flatMap(([index, record]) => (record ? [{ index, record }] : []));
-    const isLast = ({ index, record }: (typeof answers)[number]) =>
-      endsAll(nodeAt(this.state, index), record);
-    const last = answers.filter(isLast);
-    const others = last.length === 0 ? answers : answers.filter((answer) => !isLast(answer));
-    const { lastSteps, end } = this.#left.stretch;
-    const root = (lastSteps?.reason ?? end?.reason)?.step;
-    const first = last.find(({ record }) => record.step === root) ?? last[0];
-    const now = others.length > 0 ? others : first ? [first] : [];
+    const now = endsNow(this.state, this.#open, this.#left.stretch);
     for (const { index, record } of now) {
       this.#open.delete(index);
       const answer = this.#comparison.answer(nodeAt(this.state, index), record);
@@ -337,37 +276,13 @@ export class ReplayDrive {
   }
 
   #say(event: RunEvent): void {
-    const head = { seq: this.state.seq + 1, at: AT, epoch: 1, run: PLACEHOLDERS.runId };
+    const head = { seq: this.state.seq + 1, at: AT, epoch: 1, run: this.#parts.recorded.runId };
     fold(this.state, { ...event, ...head });
   }
 }
 
-/** Whether nothing new starts after it, so that whatever else runs comes first. */
-function endsAll({ step, failures }: StepNode, { status, error, decision }: AttemptRecord): boolean {
-  if (status === "succeeded") {
-    if (!step.gate || !decision) return false;
-    const target = decision === "reject" ? step.gate.onReject : step.gate.onApprove;
-    return target ? target.to !== "step" : decision === "reject";
-  }
-  if (status !== "interrupted" && mayRetry(step.retry, failures + 1, error?.code ?? "")) return false;
-  return !step.allowFailure;
+/** How many run at once changes no meaning; here what the record has begins as soon as it may. */
+function unbounded(workflow: Workflow): Workflow {
+  const pools = Object.keys(workflow.pools).map((name) => [name, Number.POSITIVE_INFINITY] as const);
+  return { ...workflow, pools: Object.fromEntries(pools) };
 }
-
-/** Before the first stretch. */
-const NOTHING: Stretch = {
-  started: {
-    event: "engine_started",
-    seq: 1,
-    at: AT,
-    epoch: 1,
-    run: PLACEHOLDERS.runId,
-    how: "start",
-    version: "",
-    volatile: { pid: 0, host: "", machineId: "", pidNamespace: "", project: "" },
-  },
-  entries: new Map(),
-  transitions: [],
-  cancel: null,
-  lastSteps: null,
-  end: null,
-};

@@ -1,4 +1,5 @@
 import type { RunReason } from "../core/event.ts";
+import { type PlaceName, placeName } from "../core/ids.ts";
 import type { Step } from "../core/workflow.ts";
 import type { Entry, Stretch } from "./replay-record.ts";
 
@@ -18,9 +19,9 @@ export class Left {
     this.#entries = new Map([...stretch.entries].map(([step, entries]) => [step, [...entries]]));
   }
 
-  /** What the record has next for a step; undefined: nothing. */
-  next(step: string): Entry | undefined {
-    const entries = this.#entries.get(step);
+  /** What the record has next for a step or an item; undefined: nothing. */
+  next(place: PlaceName): Entry | undefined {
+    const entries = this.#entries.get(placeName(place));
     while (entries?.[0] && this.#isNoise(entries[0])) {
       entries.shift();
       this.passedOver += 1;
@@ -28,8 +29,8 @@ export class Left {
     return entries?.[0];
   }
 
-  take(step: string): void {
-    this.#entries.get(step)?.shift();
+  take(place: PlaceName): void {
+    this.#entries.get(placeName(place))?.shift();
   }
 
   get transition(): Stretch["transitions"][number] | undefined {
@@ -40,7 +41,7 @@ export class Left {
     this.#transitions += 1;
   }
 
-  /** The first of what a step did, for each step; one that was open when the record ended is none. In the record's order. */
+  /** The first of what each step and item did; one that was open when the record ended is none. In the record's order. */
   all(): Entry[] {
     const found = [...this.#entries.values()].flatMap((entries) => {
       const first = entries.find((entry) => !this.#isNoise(entry) && isAnswer(entry));
@@ -57,8 +58,7 @@ export class Left {
   describe(): string {
     const [first, transition] = [this.first(), this.transition];
     if (transition && (!first || transition.seq <= first.at)) return `${transition.from} → ${transition.to}`;
-    if (first?.kind === "skip") return `${first.step} skipped`;
-    if (first) return `attempt ${first.attempt} of ${first.step}`;
+    if (first) return entryText(first);
     const { end } = this.stretch;
     return end ? `the run ends: ${endingText(end.status, end.reason)}` : "the record ends";
   }
@@ -70,20 +70,36 @@ export class Left {
   }
 
   #isNoise(entry: Entry): boolean {
-    if (entry.kind === "skip") return false;
+    if (entry.kind !== "attempt") return false;
     const { step, record } = entry;
-    if (record === null) return this.#entries.get(step)?.at(-1) !== entry;
+    if (record === null) return this.#entries.get(placeName(entry))?.at(-1) !== entry;
     if (record.status === "interrupted") return this.#steps.get(step)?.onInterrupt !== "fail";
     return record.status === "canceled" || record.status === "not_run";
   }
 }
 
 function isAnswer(entry: Entry): boolean {
-  return entry.kind === "skip" || entry.record !== null;
+  return entry.kind !== "attempt" || entry.record !== null;
+}
+
+/** What an entry says, for a message. */
+export function entryText(entry: Entry): string {
+  const name = placeName(entry);
+  switch (entry.kind) {
+    case "attempt":
+      return `attempt ${entry.attempt} of ${name}`;
+    case "skip":
+      return `${name} skipped`;
+    case "list":
+      return `the list of ${name}`;
+    default:
+      return entry satisfies never;
+  }
 }
 
 /** `failed (EXIT_STATUS of build)`. */
-export function endingText(status: string, reason?: Pick<RunReason, "code" | "step">): string {
+export function endingText(status: string, reason?: Pick<RunReason, "code" | "step" | "item">): string {
   if (!reason) return status;
-  return `${status} (${reason.code}${reason.step === undefined ? "" : ` of ${reason.step}`})`;
+  const { code, step, item } = reason;
+  return `${status} (${code}${step === undefined ? "" : ` of ${placeName({ step, item })}`})`;
 }

@@ -1,30 +1,32 @@
 import type { AttemptRecord, JournalLine } from "../core/event.ts";
+import { type PlaceName, placeName } from "../core/ids.ts";
+import { isJsonObject, type Json } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
 import { parseLine } from "../store/journal-line.ts";
-import { RUN_FILES } from "../store/layout.ts";
+import { attemptPath, RUN_FILES } from "../store/layout.ts";
 import type { CanonForm } from "./canon-form.ts";
 import { PLACEHOLDERS } from "./canon-places.ts";
 import { Changes } from "./replay-changes.ts";
 
 type Line<E extends JournalLine["event"]> = Extract<JournalLine, { event: E }>;
 
-/** What a step did next, as the record has it. */
-export type Entry =
-  | {
-      readonly kind: "attempt";
-      readonly step: string;
-      readonly attempt: number;
-      /** Null: it was open when the record ended, or when its engine died. */
-      readonly record: AttemptRecord | null;
-      /** Place in the journal. */
-      readonly at: number;
-    }
-  | { readonly kind: "skip"; readonly step: string; readonly because: string; readonly at: number };
+/** What a step, or an item of one, did next, as the record has it. `at`: its place in the journal. */
+export type Entry = PlaceName & { readonly at: number } & (
+    | {
+        readonly kind: "attempt";
+        readonly attempt: number;
+        /** Null: it was open when the record ended, or when its engine died. */
+        readonly record: AttemptRecord | null;
+      }
+    | { readonly kind: "skip"; readonly because: string }
+    /** The list of a `foreach`. */
+    | { readonly kind: "list"; readonly items: readonly Json[] }
+  );
 
 /** From the start of an engine to the end of the run; engines that only went on after a crash or a pause are left out. */
 export interface Stretch {
   readonly started: Line<"engine_started">;
-  /** By step, in order. */
+  /** By step, or item of one, such as `fan/item-3`; in order. */
   readonly entries: ReadonlyMap<string, readonly Entry[]>;
   /** Sequences. */
   readonly transitions: readonly Line<"transition">[];
@@ -36,14 +38,20 @@ export interface Stretch {
 
 /** A record, read for being answered from. */
 export interface Recorded {
+  /** As its canonical form has it: that of a nested run goes on after the placeholder. */
+  readonly runId: string;
   readonly created: Line<"run_created">;
   readonly stretches: readonly Stretch[];
   /** Of the journal, from `created` on. */
   readonly lines: readonly JournalLine[];
   readonly changes: Changes;
-  /** Texts by path. */
-  readonly files: ReadonlyMap<string, string>;
+  /** Texts by path, those of nested runs too. */
+  readonly files: Files;
+  /** Of the nested runs, by the folder of the run and then by path in it. */
+  readonly nested: ReadonlyMap<string, Files>;
 }
+
+type Files = ReadonlyMap<string, string>;
 
 /** All events of a replay stand at one time: none waits for another. */
 export const AT = "2000-01-01T00:00:00.000Z";
@@ -59,13 +67,48 @@ const VOLATILE: Readonly<Partial<Record<JournalLine["event"], object>>> = {
 
 /** `name`: how messages call the record. Raises FIXTURE_INVALID, FORMAT_UNKNOWN. */
 export function readRecorded(form: CanonForm, name: string): Recorded {
-  const files = new Map(form.map(({ path, text }) => [path, text]));
+  return readFiles(new Map(form.map(({ path, text }) => [path, text])), name);
+}
+
+/** The record of a run that is nested in another; null if there is none in that folder. Raises the same. */
+export function readNested({ nested }: Recorded, folder: string, name: string): Recorded | null {
+  const files = nested.get(folder);
+  return files?.has(RUN_FILES.journal) ? readFiles(files, `${name}/${folder}`) : null;
+}
+
+function readFiles(files: Files, name: string): Recorded {
   const lines = readLines(files.get(RUN_FILES.journal), name);
   const [created] = lines;
   if (created?.event !== "run_created") {
     throw invalid(`${name}: ${RUN_FILES.journal} does not begin with run_created`);
   }
-  return { created, stretches: stretchesOf(lines), changes: new Changes(lines), lines, files };
+  return {
+    runId: runIdOf(files.get(RUN_FILES.snapshot)),
+    created,
+    stretches: stretchesOf(lines),
+    changes: new Changes(lines),
+    lines,
+    files,
+    nested: nestedIn(files),
+  };
+}
+
+function runIdOf(snapshot: string | undefined): string {
+  const run: unknown = JSON.parse(snapshot ?? "{}");
+  return isJsonObject(run) && typeof run.runId === "string" ? run.runId : PLACEHOLDERS.runId;
+}
+
+const IN_NESTED = /^(steps\/[^/]+\/(?:item-\d+\/)?attempt-\d+\/run)\/(.+)$/;
+
+function nestedIn(files: Files): Map<string, Map<string, string>> {
+  const nested = new Map<string, Map<string, string>>();
+  for (const [path, text] of files) {
+    const [, folder, inner] = IN_NESTED.exec(path) ?? [];
+    if (folder === undefined || inner === undefined) continue;
+    const own = nested.get(folder) ?? new Map<string, string>();
+    nested.set(folder, own.set(inner, text));
+  }
+  return nested;
 }
 
 export function readLines(journal: string | undefined, name: string): JournalLine[] {
@@ -98,6 +141,25 @@ export function invalid(message: string): WfError {
   });
 }
 
+/** Nothing is recorded. */
+export const NO_STRETCH: Stretch = {
+  started: {
+    event: "engine_started",
+    seq: 1,
+    at: AT,
+    epoch: 1,
+    run: PLACEHOLDERS.runId,
+    how: "start",
+    version: "",
+    volatile: { pid: 0, host: "", machineId: "", pidNamespace: "", project: "" },
+  },
+  entries: new Map(),
+  transitions: [],
+  cancel: null,
+  lastSteps: null,
+  end: null,
+};
+
 interface Open {
   started: Line<"engine_started">;
   readonly entries: Map<string, Entry[]>;
@@ -110,7 +172,7 @@ interface Open {
 function stretchesOf(lines: readonly JournalLine[]): Stretch[] {
   const ended = new Map<string, AttemptRecord>();
   for (const line of lines) {
-    if (line.event === "attempt_ended") ended.set(`${line.record.step}/${line.record.attempt}`, line.record);
+    if (line.event === "attempt_ended") ended.set(attemptPath(line.record), line.record);
   }
   const stretches: Open[] = [];
   let now: Open | undefined;
@@ -131,18 +193,22 @@ function stretchesOf(lines: readonly JournalLine[]): Stretch[] {
 
 function take(now: Open, line: JournalLine, at: number, ended: ReadonlyMap<string, AttemptRecord>): void {
   const push = (entry: Entry) => {
-    const list = now.entries.get(entry.step);
+    const place = placeName(entry);
+    const list = now.entries.get(place);
     if (list) list.push(entry);
-    else now.entries.set(entry.step, [entry]);
+    else now.entries.set(place, [entry]);
   };
   switch (line.event) {
     case "attempt_started": {
-      const { step, attempt } = line;
-      push({ kind: "attempt", step, attempt, record: ended.get(`${step}/${attempt}`) ?? null, at });
+      const { step, item, attempt } = line;
+      push({ kind: "attempt", step, item, attempt, record: ended.get(attemptPath(line)) ?? null, at });
       break;
     }
     case "step_skipped":
-      push({ kind: "skip", step: line.step, because: line.because, at });
+      push({ kind: "skip", step: line.step, item: line.item, because: line.because, at });
+      break;
+    case "foreach_started":
+      push({ kind: "list", step: line.step, items: line.items, at });
       break;
     case "transition":
       now.transitions.push(line);

@@ -1,7 +1,8 @@
 import type { OutputValue } from "../core/event.ts";
-import type { RunState, StepNode } from "../core/state.ts";
+import type { AttemptName } from "../core/ids.ts";
+import { placeOf, type RunState, type StepNode } from "../core/state.ts";
 import { lookup, TemplateError } from "../core/template.ts";
-import type { AgentStep, CommandStep, Step, TemplatePath } from "../core/workflow.ts";
+import type { AgentStep, CommandStep, NestedStep, Step, TemplatePath } from "../core/workflow.ts";
 import { NO_SECRETS } from "../secrets/secrets.ts";
 import { contextText, promptText } from "../steps/agent-prompt.ts";
 import { prepareGate } from "../steps/approval.ts";
@@ -12,12 +13,9 @@ import { Places as CanonPlaces, PLACEHOLDERS } from "./canon-places.ts";
 import { redactor } from "./canon-redact.ts";
 
 /** As templates show a run's folders in its canonical form. */
-export const PLACES: Places = {
-  runDir: PLACEHOLDERS.run,
-  project: PLACEHOLDERS.project,
-  secrets: NO_SECRETS,
-  depth: 0,
-};
+export function placesIn(runDir: string): Places {
+  return { runDir, project: PLACEHOLDERS.project, secrets: NO_SECRETS, depth: 0 };
+}
 
 export type TextKind = "script" | "prompt" | "context" | "gate";
 
@@ -36,6 +34,8 @@ export interface Given {
   readonly state: RunState;
   readonly node: StepNode;
   readonly attempt: number;
+  /** As templates show them. */
+  readonly places: Places;
   /** The folder of the record, for what an attempt is told of those before it. */
   readonly folder: string;
   readonly files: ReadonlyMap<string, string>;
@@ -43,9 +43,11 @@ export interface Given {
   readonly isReplaced: (file: string) => boolean;
 }
 
+/** A step whose attempts are given a text. */
+export type TextStep = Exclude<Step, NestedStep>;
+
 /** What the present definition gives an attempt, or why it can not. Throws NotWhole. */
-export function render(given: Given): readonly Rendered[] | { readonly error: string } {
-  const { step } = given.node;
+export function render(given: Given, step: TextStep): readonly Rendered[] | { readonly error: string } {
   try {
     return rendered(given, step);
   } catch (error) {
@@ -54,7 +56,7 @@ export function render(given: Given): readonly Rendered[] | { readonly error: st
   }
 }
 
-function rendered(given: Given, step: Step): readonly Rendered[] {
+function rendered(given: Given, step: TextStep): readonly Rendered[] {
   switch (step.type) {
     case "command":
       return [script(given, step)];
@@ -62,22 +64,20 @@ function rendered(given: Given, step: Step): readonly Rendered[] {
     case "agent_review":
       return agentTexts(given, step);
     case "approval": {
-      const { state, node, attempt } = given;
-      const dir = attemptDir(PLACES.runDir, { step: step.id, attempt });
-      const { message } = prepareGate({ state, places: PLACES, node, step, attempt, dir });
+      const { state, node, attempt, places } = given;
+      const dir = attemptDir(places.runDir, { step: step.id, attempt });
+      const { message } = prepareGate({ state, places, node, step, attempt, dir });
       return [{ kind: "gate", file: ATTEMPT_FILES.gate, text: message }];
     }
-    case "workflow":
-      return [];
     default:
       return step satisfies never;
   }
 }
 
 /** Values reach a script by its environment, which no record holds; only that there are any is to be seen. */
-function script({ state, node, attempt }: Given, step: CommandStep): Rendered {
+function script({ state, node, attempt, places }: Given, step: CommandStep): Rendered {
   const named = step.script.variables.map(({ path }) => path);
-  const scope = attemptScope(state, PLACES, node, attempt, [...named, ...pathsAround(state, step)]);
+  const scope = attemptScope(state, places, node, attempt, [...named, ...pathsAround(state, step)]);
   for (const path of [...named, ...pathsAround(state, step)]) lookup(path, scope);
   const { text } = step.script;
   return { kind: "script", file: ATTEMPT_FILES.script, text: text.endsWith("\n") ? text : `${text}\n` };
@@ -89,13 +89,13 @@ function pathsAround(state: RunState, step: Step): TemplatePath[] {
 }
 
 function agentTexts(given: Given, step: AgentStep): readonly Rendered[] {
-  const { state, node, attempt, folder } = given;
+  const { state, node, attempt, folder, places } = given;
   const paths = [...pathsOf([step.prompt, ...Object.values(step.agent.env)]), ...pathsAround(state, step)];
-  const scope = attemptScope(state, PLACES, node, attempt, paths);
+  const scope = attemptScope(state, places, node, attempt, paths);
   // What an attempt is told of those before it stands in their records; all else comes from the state.
-  const places = { ...PLACES, runDir: folder };
-  const dir = attemptDir(PLACES.runDir, { step: step.id, attempt });
-  const context = { state: readable(given), places, node, step, attempt, dir };
+  const onDisk = { ...places, runDir: folder };
+  const dir = attemptDir(places.runDir, { ...placeOf(node), attempt });
+  const context = { state: readable(given), places: onDisk, node, step, attempt, dir };
   return [
     { kind: "prompt", file: ATTEMPT_FILES.prompt, text: promptText(context, scope) },
     { kind: "context", file: ATTEMPT_FILES.context, text: contextText(context, scope) },
@@ -123,9 +123,14 @@ function asTexts(
 ): Readonly<Record<string, OutputValue>> {
   const texts: Record<string, OutputValue> = {};
   for (const [key, output] of Object.entries(outputs)) {
-    texts[key] = "file" in output ? lazily(() => wholeText(files, output.file, isReplaced)) : output;
+    texts[key] = readableOutput(output, (file) => wholeText(files, file, isReplaced));
   }
   return texts;
+}
+
+function readableOutput(output: OutputValue, read: (file: string) => string): OutputValue {
+  if ("file" in output) return lazily(() => read(output.file));
+  return "list" in output ? { list: output.list.map((each) => each && readableOutput(each, read)) } : output;
 }
 
 /** Read only when a template asks for it. */
@@ -153,11 +158,10 @@ function wholeText(
 /** The recorded text that stands against a rendered one; undefined: the record has none. */
 export function recordedText(
   files: ReadonlyMap<string, string>,
-  step: string,
-  attempt: number,
+  name: AttemptName,
   { kind, file }: Pick<Rendered, "kind" | "file">,
 ): string | undefined {
-  const text = files.get(`${attemptPath({ step, attempt })}/${file}`);
+  const text = files.get(`${attemptPath(name)}/${file}`);
   if (text === undefined) return undefined;
   if (kind === "script") return text.replace(LARGE_VALUES, "");
   if (kind !== "gate") return text;

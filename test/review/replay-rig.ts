@@ -3,13 +3,17 @@ import { decide } from "../../src/core/decide.ts";
 import type { AttemptRecord, JournalLine, RunEvent } from "../../src/core/event.ts";
 import { evaluate } from "../../src/core/expression.ts";
 import { fold } from "../../src/core/fold.ts";
-import { initialState, nodeAt, type RunState } from "../../src/core/state.ts";
+import { nestedRunId } from "../../src/core/ids.ts";
+import type { Json, JsonObject } from "../../src/core/json.ts";
+import { initialState, nodeAt, placeOf, type RunState } from "../../src/core/state.ts";
 import type { Workflow } from "../../src/core/workflow.ts";
 import { loadWorkflow } from "../../src/language/load.ts";
 import type { CanonFile } from "../../src/review/canon-form.ts";
 import { ordered, orderOf } from "../../src/review/canon-order.ts";
-import { type Replayed, recordedDefinition, replayOn } from "../../src/review/replay.ts";
+import { type Replayed, replayOn } from "../../src/review/replay.ts";
+import { recordedDefinition } from "../../src/review/replay-definition.ts";
 import { type Recorded, readRecorded } from "../../src/review/replay-record.ts";
+import { attemptPath } from "../../src/store/layout.ts";
 
 /** A step in short; the order of its lines in the file is that of the keys. */
 export interface Drawn {
@@ -22,6 +26,10 @@ export interface Drawn {
   readonly next?: string;
   /** A gate: where a rejection leads. */
   readonly onReject?: string;
+  /** The items that it is done for. */
+  readonly foreach?: readonly number[];
+  /** It runs this workflow, a file of its own, instead of a script. */
+  readonly nested?: DrawnWorkflow;
 }
 
 export interface DrawnWorkflow {
@@ -29,6 +37,9 @@ export interface DrawnWorkflow {
   readonly flags: readonly boolean[];
   readonly keepGoing: boolean;
 }
+
+/** The file of the workflow that a step runs. */
+export const fileOf = (step: string) => `${step}.yaml`;
 
 /** One key a line. */
 export function yamlOf({ steps, flags, keepGoing }: DrawnWorkflow): string {
@@ -45,7 +56,11 @@ export function yamlOf({ steps, flags, keepGoing }: DrawnWorkflow): string {
     lines.push(`  - id: ${step.id}`);
     if (step.needs) lines.push(`    needs: [${step.needs.join(", ")}]`);
     if (step.when !== undefined) lines.push(`    when: '${step.when}'`);
-    lines.push(`    run: ${step.run}`);
+    if (step.foreach) lines.push(`    foreach: [${step.foreach.join(", ")}]`);
+    if (step.nested) {
+      const given = flags.map((_, n) => `f${n}: '{{inputs.f${n}}}'`);
+      lines.push(`    workflow: ${fileOf(step.id)}`, `    with: { ${given.join(", ")} }`);
+    } else lines.push(`    run: ${step.run}`);
     if (step.retry !== undefined) lines.push(`    retry: { max: ${step.retry}, delay: 1s }`);
     if (step.allowFailure) lines.push("    allow_failure: true");
     if (step.next !== undefined) lines.push(`    next: ${step.next}`);
@@ -66,8 +81,20 @@ export function lineOf(yaml: string, step: string, key?: string): number {
   return found < 0 ? at + 1 : found + 1;
 }
 
-export function parse(yaml: string): Workflow {
-  const loaded = loadWorkflow({ path: "drawn.yaml", bytes: Buffer.from(yaml) });
+/** The files of the workflows that its steps run, by name. */
+export function filesOf({ steps }: DrawnWorkflow): Map<string, string> {
+  return new Map(
+    steps.flatMap(({ id, nested }) => (nested ? [[fileOf(id), yamlOf(nested)], ...filesOf(nested)] : [])),
+  );
+}
+
+export function parse(drawn: DrawnWorkflow): Workflow {
+  const files = filesOf(drawn);
+  const readFile = (name: string) => {
+    const text = files.get(name);
+    return text === undefined ? null : Buffer.from(text);
+  };
+  const loaded = loadWorkflow({ path: "drawn.yaml", bytes: Buffer.from(yamlOf(drawn)), readFile });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   return loaded.workflow;
 }
@@ -77,26 +104,41 @@ const AT = "2026-01-01T00:00:00.000Z";
 /** They count for nothing, so that a run might never end. */
 const MAX_CUT_OFF = 4;
 
+/** Numbers that decide what comes of all that is tried. */
+class Tape {
+  readonly #numbers: readonly number[];
+  #at = 0;
+
+  constructor(numbers: readonly number[]) {
+    this.#numbers = numbers;
+  }
+
+  draw(below: number): number {
+    return (this.#numbers[this.#at++ % this.#numbers.length] ?? 0) % below;
+  }
+}
+
 class Simulation {
   readonly lines: JournalLine[] = [];
   readonly files: CanonFile[] = [];
   readonly state: RunState;
-  readonly #tape: readonly number[];
-  #at = 0;
+  readonly #tape: Tape;
+  /** By the folder of the attempt. */
+  readonly #nested = new Map<string, Simulation>();
   #cutOff = 0;
 
-  constructor(workflow: Workflow, tape: readonly number[]) {
+  constructor(workflow: Workflow, tape: Tape) {
     this.state = initialState(workflow);
     this.#tape = tape;
   }
 
-  run(flags: readonly boolean[]): void {
-    const inputs = Object.fromEntries(flags.map((flag, n) => [`f${n}`, flag]));
+  run(inputs: JsonObject, parent?: { step: string; item?: number; attempt: number }): void {
     const { workflow } = this.state;
     this.#say({
       event: "run_created",
       format: "wf.run/1",
       workflow: { id: workflow.id, file: "workflow.yaml", sha256: "0", source: "project:drawn.yaml" },
+      ...(parent && { parent }),
       inputs,
       limits: { max_total_iterations: workflow.limits.maxTotalIterations },
       options: { durability: "power" },
@@ -109,10 +151,10 @@ class Simulation {
         now: Date.parse(AT),
         slots: workflow.shape === "sequence" ? 1 : slots - this.state.running.size,
         signal: null,
-        when: ({ step }) =>
-          step.when
-            ? { is: evaluate(step.when, { inputs, steps: this.#steps(), workflow: {}, env: {} }) }
-            : { is: true },
+        when: ({ step, item }) => {
+          const scope = { inputs, steps: this.#steps(), workflow: {}, env: {}, item: item?.value ?? null };
+          return step.when ? { is: evaluate(step.when, scope) } : { is: true };
+        },
       });
       const before = this.state.seq;
       for (const action of actions) this.#perform(action);
@@ -121,26 +163,36 @@ class Simulation {
   }
 
   #perform(action: ReturnType<typeof decide>[number]): void {
-    const step = "index" in action ? nodeAt(this.state, action.index).step.id : "";
+    const place = "index" in action ? placeOf(nodeAt(this.state, action.index)) : { step: "" };
     switch (action.do) {
       case "start": {
         const { attempts, step: of } = nodeAt(this.state, action.index);
-        const attempt = attempts + 1;
+        const name = { ...place, attempt: attempts + 1 };
+        const folder = attemptPath(name);
         if (of.type === "command") {
-          this.files.push({
-            path: `steps/${step}/attempt-${attempt}/script.sh`,
-            text: `${of.script.text}\n`,
-          });
+          this.files.push({ path: `${folder}/script.sh`, text: `${of.script.text}\n` });
         }
-        this.#say({ event: "attempt_started", step, attempt, cause: action.cause });
+        this.#say({ event: "attempt_started", ...name, cause: action.cause });
+        if (of.type !== "workflow") return;
+        const nested = new Simulation(of.definition.workflow, this.#tape);
+        nested.run(this.state.inputs, name);
+        this.#nested.set(folder, nested);
+        const prefix = `${folder}/run/`;
+        this.files.push(...nested.form(nestedRunId(RUN_ID, name)).map((file) => within(prefix, file)));
+        return;
+      }
+      case "foreach": {
+        const { foreach } = nodeAt(this.state, action.index).step;
+        const items = (foreach && "literal" in foreach ? foreach.literal : []) as readonly Json[];
+        this.#say({ event: "foreach_started", step: place.step, cause: action.cause, items });
         return;
       }
       case "skip":
-        this.#say({ event: "step_skipped", step, because: action.because });
+        this.#say({ event: "step_skipped", ...place, because: action.because });
         return;
       case "schedule_retry": {
         const { attempt, because } = action;
-        this.#say({ event: "retry_scheduled", step, attempt, because, volatile: { notBefore: AT } });
+        this.#say({ event: "retry_scheduled", ...place, attempt, because, volatile: { notBefore: AT } });
         return;
       }
       case "transition":
@@ -161,16 +213,19 @@ class Simulation {
     const running = [...this.state.running];
     if (running.length === 0) return;
     const index = running[this.#draw(running.length)] as number;
-    const isCutOff = this.#draw(8) === 0 && this.#cutOff < MAX_CUT_OFF;
+    const node = nodeAt(this.state, index);
+    const { step, attempts } = node;
+    const name = { ...placeOf(node), attempt: attempts };
+    const nested = this.#nested.get(attemptPath(name));
+    const isCutOff = !nested && this.#draw(8) === 0 && this.#cutOff < MAX_CUT_OFF;
     if (isCutOff) {
       this.#cutOff += 1;
       this.#engine("resume");
     }
-    const { step, attempts } = nodeAt(this.state, index);
-    const fails = this.#draw(3) === 0;
+    const fails = nested ? nested.state.status !== "succeeded" : this.#draw(3) === 0;
     const rejects = this.#draw(2) === 0;
-    const base = { step: step.id, attempt: attempts, cause: "first" as const };
-    const error = { code: "EXIT_STATUS", message: "exit status 1" };
+    const base = { ...name, cause: "first" as const };
+    const error = { code: nested ? "NESTED_FAILED" : "EXIT_STATUS", message: "it failed" };
     const decision = rejects ? ("reject" as const) : ("approve" as const);
     const record: AttemptRecord = isCutOff
       ? { ...base, status: "interrupted", outputs: {} }
@@ -199,38 +254,49 @@ class Simulation {
   }
 
   #draw(below: number): number {
-    const drawn = this.#tape[this.#at++ % this.#tape.length] ?? 0;
-    return drawn % below;
+    return this.#tape.draw(below);
   }
+
+  /** Its canonical form, but for the definition. */
+  form(runId: string): CanonFile[] {
+    const { workflow, status } = this.state;
+    const lines = ordered(this.lines, orderOf(workflow.shape, workflow.steps));
+    const journal = lines.map((line) => {
+      const { seq: _, at: __, epoch: ___, run: ____, ...event } = line;
+      const { volatile: _____, ...rest } = event as typeof event & { volatile?: object };
+      return `${JSON.stringify(rest)}\n`;
+    });
+    return [
+      { path: "run.json", text: JSON.stringify({ runId, status }) },
+      { path: "progress.ndjson", text: journal.join("") },
+      ...this.files,
+    ];
+  }
+}
+
+const RUN_ID = "<run-id>";
+
+function within(folder: string, { path, text }: CanonFile): CanonFile {
+  return { path: `${folder}${path}`, text };
+}
+
+function definitionFiles(drawn: DrawnWorkflow): CanonFile[] {
+  const nested = [...filesOf(drawn)].map(([path, text]) => ({ path: `workflows/${path}`, text }));
+  return [{ path: "workflow.yaml", text: yamlOf(drawn) }, ...nested];
 }
 
 /** The canonical form of a run of it that never was. */
 export function record(drawn: DrawnWorkflow, tape: readonly number[]): Recorded {
-  const yaml = yamlOf(drawn);
-  const workflow = parse(yaml);
-  const simulation = new Simulation(workflow, tape);
-  simulation.run(drawn.flags);
-  const lines = ordered(simulation.lines, orderOf(workflow.shape, workflow.steps));
-  const journal = lines.map((line) => {
-    const { seq: _, at: __, epoch: ___, run: ____, ...event } = line;
-    const { volatile: _____, ...rest } = event as typeof event & { volatile?: object };
-    return `${JSON.stringify(rest)}\n`;
-  });
-  return readRecorded(
-    [
-      { path: "run.json", text: JSON.stringify({ status: simulation.state.status }) },
-      { path: "progress.ndjson", text: journal.join("") },
-      { path: "workflow.yaml", text: yaml },
-      ...simulation.files,
-    ],
-    "recorded",
-  );
+  const simulation = new Simulation(parse(drawn), new Tape(tape));
+  simulation.run(Object.fromEntries(drawn.flags.map((flag, n) => [`f${n}`, flag])));
+  return readRecorded([...simulation.form(RUN_ID), ...definitionFiles(drawn)], "recorded");
 }
 
 /** Replays a record on its own definition, or on another one. */
-export async function replayOf(recorded: Recorded, changed?: string): Promise<Replayed> {
+export async function replayOf(recorded: Recorded, changed?: DrawnWorkflow): Promise<Replayed> {
   const before = recordedDefinition(recorded, "recorded");
-  const files = new Map([...recorded.files, ["workflow.yaml", changed ?? ""]]);
+  const files = new Map(recorded.files);
+  for (const { path, text } of changed ? definitionFiles(changed) : []) files.set(path, text);
   const present = changed === undefined ? before : recordedDefinition({ ...recorded, files }, "changed");
   return await replayOn(recorded, { present, before, folder: "/nowhere" });
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Recorded, readRecorded } from "../../src/review/replay-record.ts";
-import { type Drawn, type DrawnWorkflow, lineOf, record, replayOf, yamlOf } from "./replay-rig.ts";
+import { type Entry, type Recorded, readNested, readRecorded } from "../../src/review/replay-record.ts";
+import { type Drawn, type DrawnWorkflow, fileOf, lineOf, record, replayOf, yamlOf } from "./replay-rig.ts";
 
 const RUNS = { numRuns: 250 };
 const FLAGS = 3;
@@ -69,7 +69,24 @@ const graph: fc.Arbitrary<DrawnWorkflow> = fc
     }),
   }));
 
-const any = fc.oneof(sequence, graph);
+const plain = fc.oneof(sequence, graph);
+
+/** Some of the steps are done for items, or run another workflow, or both. */
+const wide: fc.Arbitrary<DrawnWorkflow> = fc
+  .tuple(plain, fc.array(fc.tuple(fc.nat(3), fc.nat(4), fc.nat(2), plain), { minLength: 7, maxLength: 7 }))
+  .map(([drawn, draws]) => ({
+    ...drawn,
+    steps: drawn.steps.map((step, index): Drawn => {
+      const [size = 0, kind = 0, ofWhen = 0, inner] = draws[index] ?? [];
+      // A gate is neither.
+      if (step.onReject !== undefined || inner === undefined) return step;
+      const items = kind % 2 === 0 ? { foreach: Array.from({ length: size }, (_, n) => n) } : {};
+      const when = kind === 0 && ofWhen === 0 ? { when: "item != 1" } : {};
+      return { ...step, ...items, ...when, ...(kind > 1 && { nested: { ...inner, flags: drawn.flags } }) };
+    }),
+  }));
+
+const any = fc.oneof(plain, wide);
 
 test("a record is replayed on its own definition, whatever came of its steps and was cut off", async () => {
   await fc.assert(
@@ -77,7 +94,7 @@ test("a record is replayed on its own definition, whatever came of its steps and
       const recorded = record(drawn, drawnTape);
       const { differences, counts } = await replayOf(recorded);
       assert.deepEqual(differences, []);
-      const entries = recorded.stretches.flatMap((stretch) => [...stretch.entries.values()].flat());
+      const entries = entriesOf(recorded).filter(({ kind }) => kind !== "list");
       const skipped = entries.filter(({ kind }) => kind === "skip").length;
       const cutOff = entries.filter(
         (entry) => entry.kind === "attempt" && entry.record?.status === "interrupted",
@@ -90,6 +107,13 @@ test("a record is replayed on its own definition, whatever came of its steps and
     RUNS,
   );
 });
+
+/** Those of nested runs too. */
+function entriesOf(recorded: Recorded): Entry[] {
+  const own = recorded.stretches.flatMap((stretch) => [...stretch.entries.values()].flat());
+  const nested = [...recorded.nested.keys()].map((folder) => readNested(recorded, folder, "recorded"));
+  return [...own, ...nested.flatMap((each) => (each ? entriesOf(each) : []))];
+}
 
 const TWO = "id: drawn\nsteps:\n  - { id: a, run: echo a }\n  - { id: b, run: echo b }\n";
 
@@ -204,9 +228,9 @@ type Mutate = (drawn: DrawnWorkflow, step: Drawn, index: number) => Mutation | n
 const change = (drawn: DrawnWorkflow, step: Drawn, to: Drawn): readonly Drawn[] =>
   drawn.steps.map((each) => (each.id === step.id ? to : each));
 
-const MUTATIONS: Readonly<Record<string, { readonly of: typeof any; readonly mutate: Mutate }>> = {
+const MUTATIONS: Readonly<Record<string, { readonly of: typeof plain; readonly mutate: Mutate }>> = {
   "a dropped step": {
-    of: any,
+    of: plain,
     mutate: ({ steps }, step) => {
       const named = steps.some(
         ({ id, needs, next, onReject, when }) =>
@@ -218,7 +242,7 @@ const MUTATIONS: Readonly<Record<string, { readonly of: typeof any; readonly mut
     },
   },
   "a changed script": {
-    of: any,
+    of: plain,
     mutate: (drawn, step) => ({
       steps: change(drawn, step, { ...step, run: "echo something else" }),
       step: step.id,
@@ -236,7 +260,7 @@ const MUTATIONS: Readonly<Record<string, { readonly of: typeof any; readonly mut
     },
   },
   "a changed when": {
-    of: any,
+    of: plain,
     mutate: (drawn, step) => {
       const when = step.when === undefined ? "false" : `!(${step.when})`;
       return { steps: change(drawn, step, { ...step, when }), step: step.id, key: "when" };
@@ -269,7 +293,7 @@ describe("a changed definition fails, and the line that was changed is named", (
           const { steps, step: id, key, gone } = mutation;
           const before = yamlOf(drawn);
           const changed = yamlOf({ ...drawn, steps });
-          const { differences } = await replayOf(recorded, changed);
+          const { differences } = await replayOf(recorded, { ...drawn, steps });
           const expected = gone
             ? { file: "recorded/workflow.yaml", line: lineOf(before, id) }
             : { file: "changed/workflow.yaml", line: lineOf(changed, id, key) };
@@ -288,7 +312,7 @@ describe("a changed definition fails, and the line that was changed is named", (
 });
 
 /** Whether what is going to be changed of a step has had an effect in the record. */
-function wasReached(mutation: string, recorded: ReturnType<typeof record>, { id }: Drawn): boolean {
+function wasReached(mutation: string, recorded: Recorded, { id }: Drawn): boolean {
   return recorded.stretches.some(({ entries, transitions }) => {
     if (mutation === "another next") {
       const codes = ["NEXT_IN_FILE", "NEXT_KEY", "LAST_STEP"];
@@ -296,7 +320,90 @@ function wasReached(mutation: string, recorded: ReturnType<typeof record>, { id 
     }
     return (entries.get(id) ?? []).some((entry) => {
       if (entry.kind === "skip") return mutation !== "a changed script";
-      return entry.record !== null && entry.record.status !== "interrupted";
+      return entry.kind === "attempt" && entry.record !== null && entry.record.status !== "interrupted";
     });
   });
 }
+
+/** Another definition of a step with items or with a run of its own; the file and the key that are to be named. */
+interface WideMutation {
+  readonly step: Drawn;
+  readonly key: string;
+  /** Of the nested workflow. */
+  readonly inner?: string;
+}
+
+const WIDE: Readonly<Record<string, (step: Drawn, recorded: Recorded) => WideMutation | null>> = {
+  "another item": (step, recorded) => {
+    const [first, ...rest] = step.foreach ?? [];
+    if (first === undefined || !hasEntry(recorded, step.id, "list")) return null;
+    return { step: { ...step, foreach: [...rest, 9] }, key: "foreach" };
+  },
+  "an item more": (step, recorded) => {
+    if (!step.foreach || !hasEntry(recorded, step.id, "list")) return null;
+    return { step: { ...step, foreach: [...step.foreach, 9] }, key: "foreach" };
+  },
+  "no list any more": (step, recorded) => {
+    if (!hasEntry(recorded, step.id, "list")) return null;
+    const { foreach: _, when: __, ...once } = step;
+    return { step: once, key: "foreach" };
+  },
+  "a list where there was none": (step, recorded) => {
+    if (step.foreach || step.when || step.onReject || !hasEntry(recorded, step.id, "attempt")) return null;
+    return { step: { ...step, foreach: [1] }, key: "foreach" };
+  },
+  "a changed script of an item": (step, recorded) => {
+    if (!step.foreach || step.nested || !hasEntry(recorded, `${step.id}/item-0`, "attempt")) return null;
+    return { step: { ...step, run: "echo something else" }, key: "run" };
+  },
+  "a changed script in a nested run": (step, recorded) => {
+    const [folder] = [...recorded.nested.keys()].filter((each) => each.split("/")[1] === step.id);
+    const nested = folder === undefined ? null : readNested(recorded, folder, "recorded");
+    const inner = step.nested?.steps.find(({ id }) => nested && hasEntry(nested, id, "attempt"));
+    if (!step.nested || !inner) return null;
+    const steps = change(step.nested, inner, { ...inner, run: "echo something else" });
+    return { step: { ...step, nested: { ...step.nested, steps } }, key: "run", inner: inner.id };
+  },
+};
+
+function hasEntry({ stretches }: Recorded, place: string, kind: Entry["kind"]): boolean {
+  return stretches.some(({ entries }) =>
+    (entries.get(place) ?? []).some(
+      (entry) => entry.kind === kind && (entry.kind !== "attempt" || entry.record?.status !== "interrupted"),
+    ),
+  );
+}
+
+describe("a changed list, item or nested workflow fails, and the line that was changed is named", () => {
+  for (const [name, mutate] of Object.entries(WIDE)) {
+    test(name, async () => {
+      let tried = 0;
+      await fc.assert(
+        fc.asyncProperty(wide, tape, fc.nat(), async (drawn, drawnTape, pick) => {
+          const recorded = record(drawn, drawnTape);
+          const possible = drawn.steps.flatMap((step) => mutate(step, recorded) ?? []);
+          const mutation = possible[pick % Math.max(1, possible.length)];
+          fc.pre(mutation !== undefined);
+          tried += 1;
+          const { step, key, inner } = mutation;
+          const changed = { ...drawn, steps: change(drawn, step, step) };
+          const { differences } = await replayOf(recorded, changed);
+          const expected =
+            inner === undefined || !step.nested
+              ? { file: "changed/workflow.yaml", line: lineOf(yamlOf(changed), step.id, key) }
+              : {
+                  file: `changed/workflows/${fileOf(step.id)}`,
+                  line: lineOf(yamlOf(step.nested), inner, key),
+                };
+          const what = `${JSON.stringify(differences, null, 2)}\n${yamlOf(drawn)}\nchanged:\n${yamlOf(changed)}`;
+          assert.ok(
+            differences.some(({ place }) => place?.file === expected.file && place.line === expected.line),
+            `${JSON.stringify(expected)} is not in ${what}`,
+          );
+        }),
+        { numRuns: 100, maxSkipsPerRun: 1000 },
+      );
+      assert.ok(tried >= 100, `only ${tried} were tried`);
+    });
+  }
+});
