@@ -8,7 +8,7 @@ import { assembleForm } from "./canon-assemble.ts";
 import { type CanonFile, type CanonForm, parseForm } from "./canon-form.ts";
 import { inFileOrder, listCanonical } from "./canon-list.ts";
 import { openTree } from "./canon-open.ts";
-import { PLACEHOLDERS } from "./canon-places.ts";
+import { isCanonicalId } from "./canon-places.ts";
 import { viewRun } from "./view.ts";
 
 /**
@@ -32,11 +32,6 @@ function readCanonical(path: string): CanonForm | null {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
     throw ioError(error, `read ${path}`);
   }
-}
-
-/** Of a run, or of one nested in it. */
-export function isCanonicalId(runId: unknown): boolean {
-  return typeof runId === "string" && new RegExp(`^${PLACEHOLDERS.runId}(?:\\.|$)`).test(runId);
 }
 
 /** In the order in which a run's files are assembled, nested runs at their place. */

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { foldAll } from "../core/fold.ts";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { toRecord } from "../core/record.ts";
+import type { Workflow } from "../core/workflow.ts";
 import { NO_SECRETS } from "../secrets/secrets.ts";
 import { replaceFile } from "../store/atomic-file.ts";
 import { ioError } from "../store/io-error.ts";
@@ -16,7 +17,7 @@ import { PAGE, pageOf } from "./fixture-page.ts";
 import { type Difference, replayOn } from "./replay.ts";
 import { type Definition, presentDefinition, recordedDefinition } from "./replay-definition.ts";
 import type { DifferenceKind } from "./replay-difference.ts";
-import { readLines, readRecorded } from "./replay-record.ts";
+import { type Recorded, readLines, readNested, readRecorded } from "./replay-record.ts";
 
 export interface Updated {
   readonly folder: string;
@@ -55,12 +56,12 @@ export async function updateFixture(folder: string, name: string, workflow?: str
     const { differences } = await replayOn(recorded, { present, before, folder });
     const others = differences.filter(({ kind }) => !TEXTS.has(kind));
     refuseDifferences(others, `${name} needs a new run, and wf fixture save RUN DIR`);
-    takeDefinition(files, present);
+    takeDefinition(files, recorded, present);
+    for (const [path, bytes] of present.files) files.set(path, Buffer.from(bytes).toString("utf8"));
+    files.set(RUN_FILES.definition, Buffer.from(present.bytes).toString("utf8"));
     for (const difference of differences) takeText(files, difference);
     fitGates(files);
-    const state = foldAll(present.workflow, readLines(files.get(RUN_FILES.journal), name));
-    const steps = toRecord(state, 0).steps as unknown as JsonObject;
-    changeRecord(files, RUN_FILES.snapshot, (record) => ({ ...record, steps }));
+    foldAgain(files, recorded, present.workflow);
   }
   const updated = [...files].map(([path, text]) => ({ path, text }));
   refuseSecrets(updated, name, NO_SECRETS);
@@ -75,23 +76,39 @@ function sourceFile(folder: string, source: string): string | null {
   return path !== "" && existsSync(file) ? file : null;
 }
 
-function takeDefinition(files: Map<string, string>, present: Definition): void {
-  for (const path of files.keys()) if (/^(?:prompts|workflows)\//.test(path)) files.delete(path);
-  for (const [path, bytes] of present.files) files.set(path, Buffer.from(bytes).toString("utf8"));
-  files.set(RUN_FILES.definition, Buffer.from(present.bytes).toString("utf8"));
+/** The run in that folder goes by another definition; those that are nested in it as its steps do. */
+function takeDefinition(
+  files: Map<string, string>,
+  recorded: Recorded,
+  present: Definition,
+  folder = "",
+): void {
+  for (const path of files.keys()) {
+    if (path.startsWith(folder) && OF_DEFINITION.test(path.slice(folder.length))) files.delete(path);
+  }
   const digest = sha256(present.bytes);
   const withDigest = (record: JsonObject): JsonObject => {
     const { workflow } = record;
     return { ...record, workflow: { ...(isJsonObject(workflow) ? workflow : {}), sha256: digest } };
   };
-  changeRecord(files, RUN_FILES.snapshot, withDigest);
-  changeLines(files, (line) => (line.event === "run_created" ? withDigest(line) : line));
+  changeRecord(files, folder + RUN_FILES.snapshot, withDigest);
+  changeLines(files, folder, (line) => (line.event === "run_created" ? withDigest(line) : line));
+  const steps = new Map(present.workflow.steps.map((step) => [step.id, step]));
+  for (const path of recorded.nested.keys()) {
+    const step = steps.get(path.split("/")[1] ?? "");
+    const nested = readNested(recorded, path, folder);
+    if (step?.type === "workflow" && nested) {
+      takeDefinition(files, nested, present.inside(step), `${folder}${path}/`);
+    }
+  }
 }
 
-function takeText(files: Map<string, string>, { kind, step, attempt, actual }: Difference): void {
+const OF_DEFINITION = /^(?:workflow\.yaml$|prompts\/|workflows\/)/;
+
+function takeText(files: Map<string, string>, { kind, folder, actual }: Difference): void {
   const file = FILES[kind];
-  if (file === undefined || step === null || attempt === null) return;
-  const path = `${attemptPath({ step, attempt })}/${file}`;
+  if (file === undefined || folder === null) return;
+  const path = `${folder}/${file}`;
   if (kind === "gate") changeRecord(files, path, (gate) => ({ ...gate, message: actual }));
   else files.set(path, actual);
 }
@@ -107,12 +124,30 @@ function fitGates(files: Map<string, string>): void {
       return { ...gate, digest };
     });
   }
-  if (digests.size === 0) return;
-  changeLines(files, (line) => {
-    if (line.event !== "decision") return line;
-    const path = `${attemptPath({ step: String(line.step), attempt: Number(line.attempt) })}/${ATTEMPT_FILES.gate}`;
-    return { ...line, digest: digests.get(path) ?? (line.digest as string) };
-  });
+  const folders = new Set([...digests.keys()].map((path) => path.slice(0, path.lastIndexOf("steps/"))));
+  for (const folder of folders) {
+    changeLines(files, folder, (line) => {
+      if (line.event !== "decision") return line;
+      const attempt = attemptPath({ step: String(line.step), attempt: Number(line.attempt) });
+      const path = `${folder}${attempt}/${ATTEMPT_FILES.gate}`;
+      return { ...line, digest: digests.get(path) ?? (line.digest as string) };
+    });
+  }
+}
+
+/** What `run.json` says of the steps, in the order of the present file; in nested runs too. */
+function foldAgain(files: Map<string, string>, recorded: Recorded, workflow: Workflow, folder = ""): void {
+  const state = foldAll(workflow, readLines(files.get(folder + RUN_FILES.journal), folder));
+  const steps = toRecord(state, 0).steps as unknown as JsonObject;
+  changeRecord(files, folder + RUN_FILES.snapshot, (record) => ({ ...record, steps }));
+  const own = new Map(workflow.steps.map((step) => [step.id, step]));
+  for (const path of recorded.nested.keys()) {
+    const step = own.get(path.split("/")[1] ?? "");
+    const nested = readNested(recorded, path, folder);
+    if (step?.type === "workflow" && nested) {
+      foldAgain(files, nested, step.definition.workflow, `${folder}${path}/`);
+    }
+  }
 }
 
 function changeRecord(
@@ -124,10 +159,16 @@ function changeRecord(
   if (text !== undefined) files.set(path, formatRecord(change(JSON.parse(text) as JsonObject)));
 }
 
-function changeLines(files: Map<string, string>, change: (line: JsonObject) => JsonObject): void {
-  const lines = (files.get(RUN_FILES.journal) ?? "").split("\n").filter((text) => text !== "");
+/** `folder`: of the run whose journal it is, with `/` at its end. */
+function changeLines(
+  files: Map<string, string>,
+  folder: string,
+  change: (line: JsonObject) => JsonObject,
+): void {
+  const path = folder + RUN_FILES.journal;
+  const lines = (files.get(path) ?? "").split("\n").filter((text) => text !== "");
   const changed = lines.map((text) => `${JSON.stringify(change(JSON.parse(text) as JsonObject))}\n`);
-  files.set(RUN_FILES.journal, changed.join(""));
+  files.set(path, changed.join(""));
 }
 
 function write(folder: string, form: CanonForm, files: ReadonlyMap<string, string>): string[] {
