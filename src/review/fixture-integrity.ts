@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { JournalLine } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
 import { placeName } from "../core/ids.ts";
@@ -7,8 +6,11 @@ import { filesOf } from "../core/output-value.ts";
 import { toRecord } from "../core/record.ts";
 import type { RunState } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
+import { gateDigest } from "../steps/approval.ts";
 import { nestedOutputs } from "../steps/nested.ts";
 import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
+import { jsonOf } from "./canon.ts";
+import { sha256 } from "./canon-cut.ts";
 import { isCanonicalId, PLACEHOLDERS } from "./canon-places.ts";
 import { type Recorded, readNested } from "./replay-record.ts";
 import { runSchemas } from "./verify-schema.ts";
@@ -80,10 +82,13 @@ function* nestedFindings({ recorded, workflow, folder, definitions }: Checked): 
   }
 }
 
-const OF_DEFINITION = /^(?:workflow\.yaml$|prompts\/|workflows\/)/;
+/** A file of a run's own definition, by its path in the run. */
+export function isOfDefinition(path: string): boolean {
+  return /^(?:workflow\.yaml$|prompts\/|workflows\/)/.test(path);
+}
 
 function definitionDigests(files: Files): string[] {
-  return [...files].flatMap(([path, text]) => (OF_DEFINITION.test(path) ? [sha256(text)] : []));
+  return [...files].flatMap(([path, text]) => (isOfDefinition(path) ? [sha256(text)] : []));
 }
 
 /** A nested run that its attempt says something else of. */
@@ -186,7 +191,7 @@ function checkGates(files: Files, lines: readonly JournalLine[], say: Say): void
     if (name !== ATTEMPT_FILES.gate) continue;
     const gate = json(files, path);
     digests.set(path, gate?.digest);
-    if (!gate || gate.digest !== sha256(JSON.stringify([gate.message, gate.shows]))) {
+    if (!gate || gate.digest !== gateDigest(gate.message, gate.shows)) {
       say(path, "its digest is not that of its message and of what it shows");
     }
   }
@@ -212,12 +217,7 @@ function checkStray(files: Files, lines: readonly JournalLine[], say: Say): void
 }
 
 function json(files: Files, path: string): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(files.get(path) ?? "");
-    return isJsonObject(value) ? value : null;
-  } catch {
-    return null;
-  }
+  return jsonOf(files.get(path) ?? "");
 }
 
 /** As JSON: the order of keys says nothing, and a member that is undefined is none. */
@@ -234,8 +234,4 @@ function isSame(a: Json | undefined, b: Json | undefined): boolean {
     left -= 1;
   }
   return left === 0;
-}
-
-export function sha256(text: string | Uint8Array): string {
-  return createHash("sha256").update(text).digest("hex");
 }
