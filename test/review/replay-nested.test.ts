@@ -160,6 +160,13 @@ test("a replay answers items and replays nested runs; a fixture of them is check
       assert.deepEqual(await foundIn(broken, file), due);
       fs.rmSync(broken, { recursive: true });
     }
+    for (const [path, due] of MISSING) {
+      const broken = project.path("broken");
+      fs.cpSync(fixture, broken, { recursive: true });
+      fs.rmSync(join(broken, path), { recursive: true });
+      assert.deepEqual((await foundIn(broken, file)).slice(0, 1), [due], path);
+      fs.rmSync(broken, { recursive: true });
+    }
   });
 
   await t.test(
@@ -247,6 +254,25 @@ const DAMAGES: readonly (readonly [path: string, from: string, to: string, due: 
     '"succeeded"',
     '"failed"',
     ["steps/check/item-1/attempt-2/attempt.json: it is not what the journal says"],
+  ],
+];
+
+/** What is taken out of it, and the first that a check is to say. */
+const MISSING: readonly (readonly [path: string, due: string])[] = [
+  [`${NOTED}/run.json`, `${NOTED}/run.json: it is missing, or no JSON object`],
+  [`${NOTED}/progress.ndjson`, `${NOTED}/progress.ndjson: it is missing`],
+  [NOTED, `${NOTED}: it is missing, and is the run of note`],
+  [
+    "steps/check/item-1/attempt-1",
+    "steps/check/item-1/attempt-1/attempt.json: it is missing, or no JSON object",
+  ],
+  [
+    `${NOTED}/steps/write/attempt-1/outputs/note.txt`,
+    `${NOTED}/steps/write/attempt-1/outputs/note.txt: it is missing, and is the output note of write`,
+  ],
+  [
+    "steps/tell/attempt-1/run/steps/say/attempt-1/script.sh",
+    "the record has no script.sh of tell/say, attempt 1",
   ],
 ];
 
