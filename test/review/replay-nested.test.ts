@@ -23,9 +23,9 @@ const CHANGES: Readonly<
     "checks {{item}}",
     "looks at {{item}}",
     [
-      "flows/ship.yaml:17 check/item-0, attempt 1, has another script [script]",
-      "flows/ship.yaml:17 check/item-1, attempt 1, has another script [script]",
-      "flows/ship.yaml:17 check/item-1, attempt 2, has another script [script]",
+      "flows/ship.yaml:18 check/item-0, attempt 1, has another script [script]",
+      "flows/ship.yaml:18 check/item-1, attempt 1, has another script [script]",
+      "flows/ship.yaml:18 check/item-1, attempt 2, has another script [script]",
     ],
   ],
   "another item in the list": [
@@ -79,8 +79,8 @@ const CHANGES: Readonly<
     "from $WF_RUN_DIR",
     "out of $WF_RUN_DIR",
     [
-      "flows/flows/region.yaml:9 deploy/item-0/push, attempt 1, has another script [script]",
-      "flows/flows/region.yaml:9 deploy/item-1/push, attempt 1, has another script [script]",
+      "flows/flows/region.yaml:12 deploy/item-0/push, attempt 1, has another script [script]",
+      "flows/flows/region.yaml:12 deploy/item-1/push, attempt 1, has another script [script]",
     ],
   ],
   "another list in a nested file": [
@@ -106,8 +106,8 @@ const CHANGES: Readonly<
     "url: 'https",
     "url: 'http",
     [
-      "flows/flows/region.yaml:24 the run of deploy/item-0 has other outputs [end]",
-      "flows/flows/region.yaml:24 the run of deploy/item-1 has other outputs [end]",
+      "flows/flows/region.yaml:25 the run of deploy/item-0 has other outputs [end]",
+      "flows/flows/region.yaml:25 the run of deploy/item-1 has other outputs [end]",
       "flows/ship.yaml:38 the run has other outputs [end]",
     ],
   ],
