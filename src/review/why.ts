@@ -147,7 +147,8 @@ class Teller {
     if (view === null) return { is: "goes on", because: "its run has not begun yet, and begins" };
     const name = nameWithin(this.#within, placeOf(node));
     const { status } = view.record;
-    if (status === "succeeded" || status === "failed" || status === "canceled") {
+    const isOver = status === "succeeded" || status === "failed" || status === "canceled";
+    if (isOver && !(await this.#isCopy(node, attempt, view))) {
       const because = `its run has ended as ${status}, which the attempt takes over`;
       this.#runs.set(node.index, await whyRun(view, this.#look, name, { is: "left", because }));
       return { is: "goes on", because };
@@ -156,6 +157,17 @@ class Teller {
     this.#runs.set(node.index, run);
     if (run.resume.does === "waits") return { is: "waits", because: `for its run: ${run.resume.because}` };
     return { is: "goes on", because: `its run goes on: ${run.resume.because}` };
+  }
+
+  /** Of the run of an earlier attempt, as far as that came: nobody has gone on with it yet. */
+  async #isCopy(node: StepNode, attempt: number, { record }: CurrentView): Promise<boolean> {
+    const { state: at } = node;
+    if (at.status !== "running" || at.cause !== "resume") return false;
+    for (let before = attempt - 1; before > 0; before -= 1) {
+      const view = await viewNestedIfReadable(this.#view.runDir, { ...placeOf(node), attempt: before });
+      if (view) return view.record.volatile.seq === record.volatile.seq;
+    }
+    return false;
   }
 
   async #whole(node: StepNode, of: WholePlan["of"]): Promise<StepWhy> {

@@ -233,6 +233,28 @@ test("what is left of a nested run whose engine died is adopted in its place, or
   ]);
 });
 
+test("a copy of a nested run that nobody has gone on with yet is gone on with, and has not ended", async (t) => {
+  const project = projectFor(t);
+  project.write(
+    "bad.yaml",
+    "id: bad\nsteps:\n  - { id: a, run: 'true' }\n  - { id: b, run: test -e fixed }\n",
+  );
+  project.write("w.yaml", "id: w\nsteps:\n  - { id: sub, workflow: bad.yaml }\n");
+  await project.wf(["run", "w.yaml"]);
+  const runDir = project.onlyRun();
+  const fault = { on: "sub/attempt-2/run/lock", when: "before", does: "kill" } as const;
+  await project.wf(["resume", runDir], { fault });
+  assert.ok(fs.existsSync(`${runDir}/steps/sub/attempt-2/run/run.json`));
+  const value: Parsed = JSON.parse((await project.wf(["why", runDir, "--json"])).stdout);
+  const [sub] = value.steps;
+  assert.deepEqual(
+    [sub, ...sub.run.steps].map(({ resume }: Parsed) => `${resume.does}: ${resume.because}`),
+    ["adopt: its run goes on: it starts attempt 2 of b", "reuse: it passed on attempt 1", `run: ${AGAIN}`],
+  );
+  project.write("fixed", "");
+  assert.equal((await project.wf(["resume", runDir])).code, 0);
+});
+
 test("a nested run that a retry begins anew is not gone on with, and one that is left stays as it is", async (t) => {
   const rig = new Rig(t);
   rig.write("bad.yaml", "id: bad\nsteps:\n  - { id: a, run: 'true' }\n  - { id: b, run: exit 1 }\n");
