@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import type { JournalLine } from "../core/event.ts";
 import type { DefinitionIn } from "../core/state.ts";
-import type { NestedStep, Step, Workflow } from "../core/workflow.ts";
+import type { Step, Workflow } from "../core/workflow.ts";
 import { type FileUse, type Loaded, loadWorkflow, type Selection } from "../language/load.ts";
 import { readCopies } from "../store/copies.ts";
 import { copyPath, RUN_FILES } from "../store/layout.ts";
@@ -24,11 +24,9 @@ interface Definition {
 
 /** The definitions that a run has gone by, in their order; nothing is asked of one that can not be read. */
 export class Definitions {
-  readonly #files: Files;
   readonly #all: readonly Definition[];
 
-  constructor(files: Files, all: readonly Definition[]) {
-    this.#files = files;
+  constructor(all: readonly Definition[]) {
     this.#all = all;
   }
 
@@ -62,15 +60,13 @@ export class Definitions {
     return workflow;
   };
 
-  /** Whether a step has ever run a definition of that id and digest. */
-  ran(step: NestedStep, workflow: { readonly id: string; readonly sha256: string }): boolean {
-    return this.#all.some(({ folder, file, steps }) => {
-      const own = steps.get(step.id);
-      if (own?.type !== "workflow" || own.definition.id !== workflow.id) return false;
-      const inner = own.definition.file;
-      const path = inner === undefined ? file : `${folder}${RUN_FILES.workflows}/${inner}`;
-      return this.#files.digest(path)?.sha256 === workflow.sha256;
-    });
+  /** What a step ran when that line was written: its id, and where it stands. */
+  nestedAt(step: string, seq: number): { readonly id: string; readonly path: string } | null {
+    const at = this.#all.findLast(({ from }) => from <= seq);
+    const own = at?.steps.get(step);
+    if (!at || own?.type !== "workflow") return null;
+    const { id, file } = own.definition;
+    return { id, path: file === undefined ? at.file : at.folder + copyPath(file, "workflow") };
   }
 }
 
@@ -84,7 +80,7 @@ export function checkDefinitions(
   const created = lines[0];
   if (files.kind(RUN_FILES.definition) === null)
     findings.damage("definition-intact", RUN_FILES.definition, "it is missing");
-  if (created?.event !== "run_created") return new Definitions(files, []);
+  if (created?.event !== "run_created") return new Definitions([]);
   const check = (file: string, from: number, sha256: string, by: string): Definition => {
     const folder = dirname(file) === "." ? "" : `${dirname(file)}/`;
     const workflow = checkDefinition({ files, reader, findings }, { file, folder, created, sha256, by });
@@ -98,7 +94,7 @@ export function checkDefinitions(
     all.push(check(line.file, line.seq, String(line.new), `line ${line.seq} of the journal`));
   }
   checkLeft(files, new Set(all.map(({ folder }) => folder.slice(0, -1))), findings);
-  return new Definitions(files, all);
+  return new Definitions(all);
 }
 
 function checkDefinition(
@@ -129,8 +125,13 @@ function checkDefinition(
   }
   if (loaded.ok) return loaded.workflow;
   if (missing.size === 0) {
-    const what = `this version of wf can not read it: ${loaded.problems[0].message}`;
-    findings.damage("definition-intact", file, what);
+    const [{ message, position }] = loaded.problems;
+    const what = `this version of wf can not read it: ${message}`;
+    // The file itself is as it was: what is wrong in a copy is named there.
+    const at = position?.file ?? "";
+    const copy = [copyPath(at, "workflow"), copyPath(at, "prompt")].find((each) => named.has(folder + each));
+    if (copy === undefined) findings.damage("definition-intact", file, what);
+    else findings.damage("definition-files", folder + copy, what);
   }
   return null;
 }

@@ -1,5 +1,5 @@
 import { parseDecision } from "../core/decision.ts";
-import type { AttemptRecord } from "../core/event.ts";
+import type { AttemptRecord, JournalLine } from "../core/event.ts";
 import { placeName } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import type { RunRecord } from "../core/record.ts";
@@ -12,6 +12,8 @@ import { differences } from "./verify-snapshot.ts";
 
 /** Looks at the run in that folder of the run; null if that is not asked for. */
 export type LookInto = (folder: string) => Pass | null;
+
+type Created = JournalLine & { readonly event: "run_created" };
 
 /** Ends that an attempt can have come to only by its run. */
 const BY_RUN: ReadonlySet<string> = new Set([
@@ -60,20 +62,42 @@ function checkAgreement(
   { lines: [created], record, workflow, trusted: isTrusted }: Pass,
   folder: string,
 ): void {
-  const { findings, definitions, trusted } = context;
+  const { findings, trusted } = context;
   if (created?.event !== "run_created") return;
   const differ = (message: string) => findings.damage("nested-run", folder, message);
   const { parent } = created;
   if (parent?.step !== known.step || parent.item !== known.item)
     differ(`it is the run of ${parent ? placeName(parent) : "no step"}, by the first line of its journal`);
   else if (parent.attempt > known.attempt) differ(`it is the run of a later attempt, ${parent.attempt}`);
-  if (trusted && !definitions.ran(step, created.workflow))
-    differ(`its definition, ${created.workflow.id}, is not the one that the step runs`);
+  if (trusted) checkWhichDefinition(context, known, created, workflow !== null, folder);
   if (known.ended === null || record === null || workflow === null || !isTrusted) return;
   const { seq, record: attempt } = known.ended;
   for (const fault of endFaults(step, attempt, record, workflow)) {
     findings.damage("nested-run", folder, `${fault} (line ${seq} of the journal around it)`);
   }
+}
+
+/** It began with what its step ran when its attempt started; a copy of an earlier attempt's, when that did. */
+function checkWhichDefinition(
+  { findings, definitions, attempts, files }: AttemptsContext,
+  known: KnownAttempt,
+  { parent, workflow }: Created,
+  isWhole: boolean,
+  folder: string,
+): void {
+  const began = attempts.of.get(placeName(known))?.get(parent?.attempt ?? known.attempt) ?? known;
+  const due = definitions.nestedAt(known.step, began.started?.seq ?? 0);
+  if (due?.id !== workflow.id) {
+    findings.damage(
+      "nested-run",
+      folder,
+      `its definition, ${workflow.id}, is not the one that the step runs`,
+    );
+    return;
+  }
+  // A run that has its own, of the recorded digest, says that the copy around it is another.
+  if (isWhole && files.digest(due.path)?.sha256 !== workflow.sha256)
+    findings.damage("definition-files", due.path, `it is not the definition of the run in ${folder}`);
 }
 
 /** Where a nested run's end and the record of its attempt say different things. */

@@ -52,7 +52,8 @@ export const RULES = {
     todo: "undo the change: a run goes on with its own definition only",
   },
   "definition-files": {
-    promise: "the files that a definition names are in prompts/ and workflows/ beside it",
+    promise:
+      "the files that a definition names are in prompts/ and workflows/ beside it, as they were when nested runs began with them",
     todo: "restore the file from a copy",
   },
   "attempt-folder": {
