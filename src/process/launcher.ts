@@ -1,6 +1,12 @@
 import { type Identity, ownIdentity, readProcess } from "../system/identity.ts";
 import { readExit } from "./adopt.ts";
-import { type Command, renderCommand, type SplitEnvironment, splitEnvironment } from "./environment.ts";
+import {
+  type Command,
+  renderCommand,
+  renderFolder,
+  type SplitEnvironment,
+  splitEnvironment,
+} from "./environment.ts";
 import type { JobEnd } from "./executor.ts";
 import type { Gate } from "./gate-source.ts";
 import { GateSupply } from "./gate-supply.ts";
@@ -42,9 +48,12 @@ export interface Launcher {
   readonly idle: number;
   /** The pid of the helper, for tests and for people who look at the process table. */
   readonly helperPid: number | undefined;
-  /** How many idle wrappers to keep ready; at first none. */
+  /**
+   * How many idle wrappers to keep ready; at first none. What was taken since is made up for now, and not before: a fork
+   * at the side of what is being started would only delay it.
+   */
   want(count: number): void;
-  /** An idle wrapper, or null; another is made in its place. */
+  /** An idle wrapper, or null. */
   take(): LaunchedProcess | null;
   /** Hands the command over; it waits at the gate. May overlap with the sync of the journal. */
   prepare(process: LaunchedProcess, command: Command): void;
@@ -120,7 +129,6 @@ class ProcessLauncher implements Launcher {
       wrapper = this.#idle.shift();
     }
     if (wrapper !== undefined) wrapper.state = "taken";
-    this.#refill();
     return wrapper ?? null;
   }
 
@@ -136,7 +144,7 @@ class ProcessLauncher implements Launcher {
     const wrapper = inState(process, "prepared");
     if (wrapper === null) return;
     wrapper.state = "open";
-    wrapper.gate.send(GO);
+    wrapper.gate.send(GO + renderFolder((wrapper.command as Command).attemptDir));
   }
 
   discard(process: LaunchedProcess): void {

@@ -4,9 +4,11 @@ export const WRAPPER_FILES = { exit: "exit", stdout: "stdout.log", stderr: "stde
 /** Names the wrapper uses for itself; a user's variable that begins like this goes by `env`. */
 export const OWN_PREFIX = "wf__";
 
-/** What opens the gate. Anything else, or the end of the channel, closes it: the command never runs. */
-export const GO = "go\n";
-export const DISCARD = "1\n\n";
+/** What closes the gate; so does its end, or anything else that is not the word: the command never runs. */
+export const DISCARD = "1\n\nat\n1\n\n";
+
+/** What opens the gate. The folder follows, framed as `framed` does it. */
+export const GO = "go\nat\n";
 
 /** What it answers instead of a status. */
 export const NOT_BEGUN = "none";
@@ -14,11 +16,12 @@ export const UNRECORDED = "unrecorded";
 export const TAKEN = "taken";
 
 /**
- * POSIX sh. Descriptor 3 is the channel to the engine. It reads the attempt's folder, what to run (each one
- * line of shell words, its length on a line before it), and, once the start is in the journal, the gate's word. It answers with one: the
- * exit status, or why there is none.
+ * POSIX sh. Descriptor 3 is the channel to the engine. The inner subshell reads the attempt's folder, what to run (each one
+ * line of shell words, its length on a line before it), and, once the start is in the journal, the gate's word. The outer one
+ * only waits for it, and is then told the folder, by what was sent with that word: whether or not the engine still
+ * lives, and whatever the inner one left unread. It answers with one line: the exit status, or why there is none.
  *
- * The inner subshell exists before the gate opens, so that only an exec is left to do. `trap :` lets the outer one
+ * The inner subshell is forked ahead of time, so that only an exec is left to do. `trap :` lets the outer one
  * survive what is sent to the group and yet is not inherited, as `trap ''` would be. The status is on disk before
  * the channel is written to, since with the engine dead that write ends the wrapper (SIGPIPE).
  *
@@ -33,27 +36,27 @@ wf__not_ours() {
   exit
 }
 wf__wrapper() {
+  trap : HUP INT TERM
+  (
+    wf__read || exit
+    eval "set -- $wf__a"
+    [ $# -eq 1 ] && wf__read || exit
+    eval "$wf__a"
+    exec <"$3" >>"$1/${WRAPPER_FILES.stdout}" 2>>"$1/${WRAPPER_FILES.stderr}" || exit
+    IFS= read -r wf__a <&3 && [ "$wf__a" = go ] || exit
+    set -C
+    true 2>&- >"$1/${WRAPPER_FILES.exit}" || wf__not_ours "$1"
+    shift 3
+    exec "$@" 3>&-
+  )
+  wf__s=$?
+  until [ "$wf__a" = at ]; do IFS= read -r wf__a <&3 || exit; done
   wf__read || exit
   eval "set -- $wf__a"
-  if [ $# -ne 1 ]; then echo ${NOT_BEGUN} >&3; exit; fi
-  trap : HUP INT TERM
-  if cd -P -- "$1"; then
-    (
-      wf__read || exit
-      eval "$wf__a"
-      exec <"$3" >>"$1/${WRAPPER_FILES.stdout}" 2>>"$1/${WRAPPER_FILES.stderr}" || exit
-      IFS= read -r wf__a <&3 && [ "$wf__a" = go ] || exit
-      set -C
-      true 2>&- >"$1/${WRAPPER_FILES.exit}" || wf__not_ours "$1"
-      shift 3
-      exec "$@" 3>&-
-    )
-    wf__s=$?
-    if [ ! -e ${WRAPPER_FILES.exit} ]; then wf__s=${NOT_BEGUN}
-    elif ! echo "$wf__s" >>${WRAPPER_FILES.exit}; then wf__s=${UNRECORDED}
-    fi
-  else
-    wf__s=${NOT_BEGUN}
+  if [ $# -ne 1 ]; then wf__s=${NOT_BEGUN}
+  elif [ ! -d "$1" ]; then wf__s=${UNRECORDED}
+  elif [ ! -e "$1/${WRAPPER_FILES.exit}" ]; then wf__s=${NOT_BEGUN}
+  elif ! echo "$wf__s" >>"$1/${WRAPPER_FILES.exit}"; then wf__s=${UNRECORDED}
   fi
   echo "$wf__s" >&3
   exit 0
