@@ -57,7 +57,7 @@ export interface AttemptRecord {
 }
 
 /** The part of it that differs between the attempts of one engine; `engine_started` holds the rest. */
-export type StartedProcess = Pick<ProcessIdentity, "pid" | "startTime" | "bootId" | "cookie">;
+export type StartedProcess = Pick<ProcessIdentity, "pid" | "startTime" | "bootId" | "cookie" | "recorder">;
 
 /** Why a run waits, failed or was canceled. */
 export interface RunReason {
@@ -81,6 +81,13 @@ export interface ProcessIdentity {
   readonly machineId: string;
   /** Value of `WF_ATTEMPT_ID` in the environment of the step's processes. */
   readonly cookie: string;
+  /** Of the process that writes the step's exit status, if that is another one. */
+  readonly recorder?: Recorder;
+}
+
+export interface Recorder {
+  readonly pid: number;
+  readonly startTime: string;
 }
 
 export interface EffectiveLimits {

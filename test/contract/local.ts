@@ -31,8 +31,9 @@ class Machine implements System<StartedProcess> {
     this.#by = by;
   }
 
-  async strike({ pid, cookie }: StartedProcess): Promise<void> {
+  async strike({ pid, cookie, recorder }: StartedProcess): Promise<void> {
     const pids = cookieBearers(cookie);
+    if (recorder) signalProcess(recorder.pid, "SIGKILL");
     signalGroup(pid, "SIGKILL");
     for (const each of pids) signalProcess(each, "SIGKILL");
     await until(() => cookieBearers(cookie).length === 0, "its processes to be gone");
