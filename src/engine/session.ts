@@ -87,11 +87,10 @@ export class Session {
     const effects = this.#afterCommit;
     this.#lines = [];
     this.#afterCommit = [];
+    // Before the effects: a step that begins now may read what its predecessors left.
+    for (const line of lines) if (line.event === "attempt_ended") this.writeAttempt(line.record);
     for (const effect of effects) effect();
-    for (const line of lines) {
-      if (line.event === "attempt_ended") this.writeAttempt(line.record);
-      this.#observer.event?.(line, this.state);
-    }
+    for (const line of lines) this.#observer.event?.(line, this.state);
     if (lines.some(isMilestone)) this.writeSnapshot();
   }
 
