@@ -95,13 +95,11 @@ export function watch(attemptDir: string, identity: ProcessIdentity, onEnd: (end
   };
 }
 
-/** Alive as long as its status may still come: the step, or who records it. */
+/** Of who records the step's status: as long as that lives, the status may still come, and without it never will. */
 function lifeOf(identity: ProcessIdentity): "alive" | "dead" | "unknown" | "rebooted" | "foreign" {
   const self = ownIdentity();
   const sameBoot = identity.bootId !== "" && identity.bootId === self.bootId;
-  const alive = isAlive(identity, self);
+  const alive = isAlive({ ...identity, ...identity.recorder }, self);
   if (!sameBoot) return alive === "dead" ? "rebooted" : "foreign";
-  if (identity.pidNamespace !== self.pidNamespace) return "foreign";
-  const { recorder } = identity;
-  return alive === "dead" && recorder ? isAlive({ ...identity, ...recorder }, self) : alive;
+  return identity.pidNamespace === self.pidNamespace ? alive : "foreign";
 }

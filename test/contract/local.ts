@@ -72,7 +72,9 @@ class Machine implements System<StartedProcess> {
 
   /** As where the process table says of a process that it is there, and no more. */
   async silence(reference: StartedProcess) {
-    return { reference: { ...reference, startTime: "" }, speak: () => undefined };
+    const { recorder } = reference;
+    const untold = { startTime: "", ...(recorder && { recorder: { ...recorder, startTime: "" } }) };
+    return { reference: { ...reference, ...untold }, speak: () => undefined };
   }
 
   async close(): Promise<void> {
