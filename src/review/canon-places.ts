@@ -11,6 +11,11 @@ export const PLACEHOLDERS = {
   redacted: "<redacted>",
 } as const;
 
+/** Whether an id stands for that of a run, or of one nested in it. */
+export function isCanonicalId(runId: unknown): boolean {
+  return runId === PLACEHOLDERS.runId || String(runId).startsWith(`${PLACEHOLDERS.runId}.`);
+}
+
 type Place = "run" | "project" | "home" | "tmp";
 
 /** What is known of where a run was made; absolute paths, as its engines saw them. */

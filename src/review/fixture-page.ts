@@ -4,6 +4,7 @@ import type { RunRecord, StepRecord } from "../core/record.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { drawnIn } from "./fixture-drawn.ts";
+import { stepRows } from "./fixture-steps.ts";
 import { pictureOf } from "./picture.ts";
 import { mermaid } from "./picture-mermaid.ts";
 import type { Recorded } from "./replay-record.ts";
@@ -21,7 +22,7 @@ export function pageOf(recorded: Recorded, workflow: Workflow): string {
     ...(workflow.description ? [cell(workflow.description)] : []),
     verdict(record),
     ...inputsTable(record),
-    stepsTable(workflow, record),
+    stepsTable(recorded, workflow),
     `\`\`\`mermaid\n${mermaid(pictureOf(workflow, { drawn: drawnIn(recorded, workflow), ways: "taken" }))}\`\`\``,
     ...outputsTable(record),
     CLOSING,
@@ -49,24 +50,44 @@ function outputsTable({ outputs }: RunRecord): string[] {
   return rows.length === 0 ? [] : [["| output | value |", "|---|---|", ...rows].join("\n")];
 }
 
-function stepsTable({ steps }: Workflow, record: RunRecord): string {
-  const rows = steps.map(({ id }) => {
-    const step = record.steps[id] ?? { status: "pending" as const, attempts: 0 };
-    return `| ${code(id)} | ${step.status} | ${step.attempts} | ${whatCame(step)} |`;
-  });
-  return ["| step | status | attempts | what came of it |", "|---|---|---|---|", ...rows].join("\n");
+function stepsTable(recorded: Recorded, workflow: Workflow): string {
+  const { rows, left } = stepRows(recorded, workflow);
+  const lines = rows.map(
+    ({ name, record, value }) =>
+      `| ${code(name)} | ${record.status} | ${record.attempts} | ${whatCame(record, value)} |`,
+  );
+  if (left > 0) lines.push(`| … | | | ${left} more |`);
+  return ["| step | status | attempts | what came of it |", "|---|---|---|---|", ...lines].join("\n");
 }
 
-function whatCame({ error, because, decision, outputs, allowed }: StepRecord): string {
-  if (because !== undefined) return cell(because);
-  if (error) return `${cell(error.message)} (${code(error.code)})${allowed ? ", and may fail" : ""}`;
-  const said = decision === undefined ? [] : [`**${decision}**`];
+function whatCame(
+  { error, because, decision, outputs, allowed, items }: StepRecord,
+  value: Json | undefined,
+): string {
+  if (because !== undefined) return [...itemCell(value), cell(because)].join(": ");
+  if (error) {
+    const failed = `${cell(error.message)} (${code(error.code)})${allowed ? ", and may fail" : ""}`;
+    return [...itemCell(value), failed].join(": ");
+  }
+  const said = [...itemCell(value), ...(items ? [cell(itemsText(items))] : [])];
+  if (decision !== undefined) said.push(`**${decision}**`);
   const named = Object.entries(outputs ?? {}).flatMap(([key, output]) => {
     if (key === "decision" && decision !== undefined) return [];
     const value = outputJson(output, ({ file, bytes }) => `${file} (${bytes} bytes)`);
     return [`${cell(key)} = ${valueCell(value)}`];
   });
   return [...said, ...named].join("<br>");
+}
+
+/** What an item is. */
+function itemCell(value: Json | undefined): string[] {
+  return value === undefined ? [] : [code(typeof value === "string" ? value : JSON.stringify(value))];
+}
+
+/** `3 items: 2 succeeded, 1 skipped`. */
+function itemsText({ total, ...counts }: NonNullable<StepRecord["items"]>): string {
+  const parts = Object.entries(counts).map(([status, count]) => `${count} ${status}`);
+  return `${total} ${total === 1 ? "item" : "items"}${parts.length > 0 ? `: ${parts.join(", ")}` : ""}`;
 }
 
 function valueCell(value: Json): string {

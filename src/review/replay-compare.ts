@@ -184,15 +184,17 @@ export class Comparison {
     }
   }
 
-  runOutputs(recorded: JsonObject, now: JsonObject): void {
+  /** True if they are the same. */
+  runOutputs(recorded: JsonObject, now: JsonObject): boolean {
     const { before, present } = this.#parts;
     const text = (outputs: JsonObject) => `${JSON.stringify(outputs, null, 2)}\n`;
     const sameSource = JSON.stringify(before.outputs) === JSON.stringify(present.outputs);
     const [expected, actual] = [text(recorded), text(now)];
-    if (this.#texts.isSame(expected, actual, sameSource)) return;
+    if (this.#texts.isSame(expected, actual, sameSource)) return true;
     const place = this.#findings.blame.workflow("outputs");
     const message = `${this.#findings.run} has other outputs`;
     this.#findings.differ({ kind: "end", message, expected, actual, place });
+    return false;
   }
 }
 

@@ -229,8 +229,8 @@ export class ReplayDrive {
         key: outputs === null ? "outputs" : "on_failure",
       });
     }
-    if (outputs !== null) this.#comparison.runOutputs(end.outputs, outputs);
-    this.#say({ ...end });
+    const isSame = outputs === null || this.#comparison.runOutputs(end.outputs, outputs);
+    this.#say({ ...end, outputs: isSame ? end.outputs : outputs });
     this.#isOver = true;
     return true;
   }

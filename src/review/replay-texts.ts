@@ -191,11 +191,12 @@ export class TextComparison {
 
   /**
    * `sameSource`: both come from the same words of the definition. Then a folder of the machine that the record was made
-   * on, or something that was redacted there, may stand in the definition itself.
+   * on, or something that was redacted there, may stand in the definition itself; and an id that is a word may stand in
+   * the record.
    */
   isSame(recorded: string, now: string, sameSource: boolean): boolean {
     const [before, after] = [this.canonical(recorded), this.canonical(now)];
-    return before === after || (sameSource && fits(before, after));
+    return before === after || (sameSource && (fits(before, after) || fits(after, before)));
   }
 }
 

@@ -13,7 +13,7 @@ const fixtures = listFixtures(join(ROOT, "fixtures/runs"));
 
 test("there are committed runs of this repository's own workflows", () => {
   const names = fixtures.map(({ folder }) => relative(join(ROOT, "fixtures/runs"), folder));
-  assert.deepEqual(names, ["diamond", "hello", "release", "release-dry"]);
+  assert.deepEqual(names, ["diamond", "hello", "regions", "release", "release-dry", "services"]);
 });
 
 for (const { folder } of fixtures) {
