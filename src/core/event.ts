@@ -1,3 +1,4 @@
+import type { AnsweredFrom, AnswerSource } from "./answers.ts";
 import type { ReusedFrom, ReuseSource } from "./input-parts.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -54,6 +55,8 @@ export interface AttemptRecord {
   readonly decision?: Decision;
   /** Sequences only: where the run goes from here. */
   readonly next?: { readonly to: string; readonly because: string };
+  /** Nothing ran: the fixture says that it ended so. */
+  readonly answeredFrom?: AnsweredFrom;
 }
 
 /** The part of it that differs between the attempts of one engine; `engine_started` holds the rest. */
@@ -142,6 +145,8 @@ export type RunEvent =
         readonly forkedFrom?: ForkedFrom;
         /** Finished attempts of this run may be taken over. */
         readonly reuse?: ReuseSource;
+        /** Attempts are answered from this fixture as far as it has them. */
+        readonly answers?: AnswerSource;
       };
     }
   | {
@@ -171,7 +176,12 @@ export type RunEvent =
       readonly attempt: number;
       readonly cause: AttemptCause;
       /** Absent if the attempt failed before a process was needed (a bad `when`, a missing value). */
-      readonly volatile?: { readonly process: StartedProcess } | { readonly reusedFrom: ReusedFrom };
+      readonly volatile?:
+        | { readonly process: StartedProcess; readonly notAnswered?: string }
+        | { readonly reusedFrom: ReusedFrom }
+        | { readonly answeredFrom: AnsweredFrom }
+        /** An approval that waits for a person although the run has a fixture; a sentence. */
+        | { readonly notAnswered: string };
     }
   | {
       readonly event: "attempt_adopted";

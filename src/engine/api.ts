@@ -53,6 +53,8 @@ export interface StartRequest extends DriveOptions {
   readonly durability?: RunOptions["durability"];
   readonly keepGoing?: boolean;
   readonly reuse?: ReuseRequest;
+  /** The folder of a fixture: attempts that it answers are not made. Not together with `reuse`. */
+  readonly answers?: string;
 }
 
 /**

@@ -49,6 +49,12 @@ export const command: Command = {
         "what a run survives: a power cut (the default), or only the death of the process, which is faster",
     },
     reuse: REUSE_OPTION,
+    answers: {
+      kind: "value",
+      value: "FIXTURE",
+      describe:
+        "answer attempts from this fixture instead of making them, where a step is given what it was given there; all else runs",
+    },
     "dry-run": {
       kind: "flag",
       describe: "print what would run, in which order, with which values; write nothing",
@@ -60,6 +66,10 @@ export const command: Command = {
     ["wf run release.yaml --input notes=@CHANGES.md --dry-run", "what would run"],
     ["wf run release.yaml --wait --secret npm_token=@token.txt", "stay until a person has decided"],
     ["wf run build.yaml --reuse latest", "of steps with cache: true only those whose inputs have changed"],
+    [
+      "wf run release.yaml --answers fixtures/runs/release",
+      "only what was changed since that fixture was saved, and what that changes",
+    ],
     ["wf run flows.yaml nightly --until build", "one workflow of several, as far as build"],
   ],
   async run(args: Args): Promise<number> {
@@ -90,6 +100,7 @@ async function requestFrom(args: Args): Promise<StartRequest> {
   const until = args.text("until");
   const durability = args.text("durability");
   const reuse = givenReuse(args, runsDirOf(args));
+  const answers = args.text("answers");
   return {
     file: args.required("FILE"),
     inputs,
@@ -100,6 +111,7 @@ async function requestFrom(args: Args): Promise<StartRequest> {
     ...(until !== undefined && { until }),
     ...(args.flag("keep-going") && { keepGoing: true }),
     ...(reuse !== undefined && { reuse }),
+    ...(answers !== undefined && { answers }),
     ...(args.flag("wait") && { wait: true }),
     ...givenSecrets(args),
     ...(durability !== undefined && { durability: durability as "power" | "process" }),
