@@ -74,7 +74,7 @@ export class AnswerBook {
     const state = this.#attempts.stateAt(at);
     const was = nodeOf(state, record.step, record.item);
     const runDir = `<run>/${folder}`.replace(/\/$/, "");
-    const before = { state, places: placesIn(runDir), node: was, step: was.step };
+    const before = { state, places: placesIn(runDir), node: was, step: was.step, attempt: record.attempt };
     const texts = compareGiven({ live: asked, recorded: before, files, places });
     if (typeof texts === "string") return { because: texts };
     const left = leftBehind(record, files, { ...placeOf(node), attempt }, places);

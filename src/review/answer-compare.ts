@@ -8,12 +8,13 @@ import {
 } from "../core/input-parts.ts";
 import type { JsonObject } from "../core/json.ts";
 import { filesOf } from "../core/output-value.ts";
+import { placeOf } from "../core/state.ts";
 import { TemplateError } from "../core/template.ts";
-import type { AgentStep, ApprovalStep, CommandStep, Step, TemplatePath } from "../core/workflow.ts";
+import type { AgentStep, ApprovalStep, CommandStep, Step, Template, TemplatePath } from "../core/workflow.ts";
 import { contextText, messageText, promptText } from "../steps/agent-prompt.ts";
 import { type GateRecord, prepareGate } from "../steps/approval.ts";
 import { pathsOfStep, withoutPrelude } from "../steps/command.ts";
-import { type Around, declared, inputsOf, keyOf, partsOfTemplates } from "../steps/input-key.ts";
+import { type Around, declared, inputsOf, partsOfTemplates } from "../steps/input-key.ts";
 import { PreparationError } from "../steps/prepare.ts";
 import { attemptScope, pathsOf } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
@@ -29,7 +30,7 @@ export interface Pair {
     /** Digests of the input files that it declares. */
     readonly inputFiles: InputParts["files"];
   };
-  readonly recorded: Around & { readonly step: Step };
+  readonly recorded: Around & { readonly step: Step; readonly attempt: number };
   /** Of the recorded attempt, by their path in its folder. */
   readonly files: ReadonlyMap<string, string>;
   readonly places: AnswerPlaces;
@@ -70,10 +71,8 @@ function command(pair: Pair, step: CommandStep, before: CommandStep): Texts | st
   learnArtifacts(pair, pathsOfStep(live.state, step));
   const now = inputsOf({ ...live, step }, live.inputFiles).parts;
   const was = inputsOf({ ...recorded, step: before }, recordedFiles(files)).parts;
-  const [first] = changesBetween(cleaned(was, places), cleaned(now, places), {
-    before: before.script.text,
-    now: step.script.text,
-  });
+  const scripts = { before: before.script.text, now: step.script.text };
+  const [first] = changesBetween(cleaned(was, now, places), cleaned(now, was, places), scripts);
   if (first !== undefined) return first;
   const { text } = step.script;
   return new Map([[ATTEMPT_FILES.script, preludeOf(script) + text + (text.endsWith("\n") ? "" : "\n")]]);
@@ -91,70 +90,74 @@ function recordedFiles(files: Pair["files"]): InputParts["files"] {
   return isInputsRecord(record) ? record.files : {};
 }
 
-/** Both may hold places of this machine: those that stand in the definition. */
-function cleaned(parts: InputParts, { cleaner }: AnswerPlaces): InputParts {
-  const record = { ...parts, key: keyOf(parts) } as unknown as JsonObject;
-  return partsOf(canonicalInputs(record, cleaner) as unknown as InputsRecord);
+/**
+ * In the canonical form, of which the recorded parts have places of this machine too: those that stand in the definition.
+ * What is the same in both is left out: an id that was chosen for this run may be a word there.
+ */
+function cleaned(parts: InputParts, others: InputParts, { cleaner }: AnswerPlaces): InputParts {
+  const values = differing(parts.values, others.values);
+  const record = { ...parts, values, env: differing(parts.env, others.env), key: "" };
+  return partsOf(canonicalInputs(record as unknown as JsonObject, cleaner) as unknown as InputsRecord);
+}
+
+function differing(values: InputParts["values"], others: InputParts["values"]): InputParts["values"] {
+  const isOther = ([name, value]: [string, unknown]) => canonicalText(value) !== canonicalText(others[name]);
+  return Object.fromEntries(Object.entries(values).filter(isOther));
 }
 
 function agent(pair: Pair, step: AgentStep, before: AgentStep): Texts | string {
   const { live, files, places } = pair;
-  const { state, node, attempt } = live;
   if (!files.has(ATTEMPT_FILES.prompt)) return NEVER_RAN;
   if (calledWith(step) !== calledWith(before)) return "its agent is called with other options";
-  if (canonicalText(declared(step)) !== canonicalText(declared(before)))
-    return "what the step declares as its outputs changed";
-  const templates = surroundings(live, step);
-  learnArtifacts(pair, pathsOf(Object.values(templates)));
-  const now = partsOfTemplates(live, templates);
-  const was = partsOfTemplates(pair.recorded, surroundings(pair.recorded, before));
-  const [same, other] = [was, now].map((env) => canonicalText(cleanedValues(env, places)));
-  if (same !== other) return "the variables that it is given, or its folder, are others";
-  const dir = attemptDir(live.places.runDir, { ...nameOf(pair), attempt });
-  const paths = [...pathsOf([...Object.values(templates), step.prompt])];
-  const scope = attemptScope(state, live.places, node, attempt, paths);
-  const context = { ...live, step, dir };
-  const texts = new Map([
-    [ATTEMPT_FILES.prompt as string, promptText(context, scope)],
-    [ATTEMPT_FILES.context, contextText(context, scope)],
-  ]);
-  if (files.has(ATTEMPT_FILES.stdin)) texts.set(ATTEMPT_FILES.stdin, messageText(step));
-  for (const [file, text] of texts) {
+  const around = templatesAround(live, step);
+  learnArtifacts(pair, pathsOf(Object.values(around)));
+  const now = partsAround(live, step);
+  const was = partsAround(pair.recorded, before);
+  const [first] = changesBetween(cleaned(was, now, places), cleaned(now, was, places), NO_SCRIPTS);
+  if (first !== undefined) return first;
+  // Those before it that count for nothing, such as one that a crash cut off, change its number and no more.
+  for (const [file, text] of agentTexts(pair, step, pair.recorded.attempt)) {
     if (!places.isSame(files.get(file) ?? "", text)) return `its ${file} is another one`;
   }
-  return texts;
+  return agentTexts(pair, step, live.attempt);
 }
 
-function nameOf({ live: { node } }: Pair): { step: string; item?: number } {
-  return { step: node.step.id, ...(node.item && { item: node.item.number }) };
+function agentTexts({ live, files }: Pair, step: AgentStep, attempt: number): Texts {
+  const { state, places, node } = live;
+  const dir = attemptDir(places.runDir, { ...placeOf(node), attempt });
+  const templates = [...Object.values(templatesAround(live, step)), step.prompt];
+  const scope = attemptScope(state, places, node, attempt, [...pathsOf(templates)]);
+  const context = { state, places, node, step, attempt, dir };
+  const texts: [string, string][] = [
+    [ATTEMPT_FILES.prompt, promptText(context, scope)],
+    [ATTEMPT_FILES.context, contextText(context, scope)],
+  ];
+  if (files.has(ATTEMPT_FILES.stdin)) texts.push([ATTEMPT_FILES.stdin, messageText(step)]);
+  return new Map(texts);
 }
 
-/** All that its client is called with, but for the variables. */
-function calledWith({ agent: { env: _, name: __, ...rest }, workspaceMode }: AgentStep): string {
-  return canonicalText({ ...rest, workspaceMode });
+/** What its client is called with, but for the variables. */
+function calledWith({ agent: { env: _, name: __, ...rest } }: AgentStep): string {
+  return canonicalText(rest);
 }
 
-function surroundings({ state }: Around, { env, cwd, agent: { env: own } }: AgentStep) {
-  return { ...state.workflow.env, ...own, ...env, ...(cwd && { "": cwd }) };
+function templatesAround({ state }: Around, { env, cwd, agent }: AgentStep): Record<string, Template> {
+  return { ...state.workflow.env, ...agent.env, ...env, ...(cwd && { [CWD]: cwd }) };
 }
 
-function cleanedValues(env: InputParts["env"], places: AnswerPlaces): InputParts["env"] {
-  const none: InputParts = { ...NO_PARTS, env };
-  return cleaned(none, places).env;
-}
+/** No variable has this name. */
+const CWD = "";
+const NO_SCRIPTS = { before: null, now: null };
 
-const NO_PARTS: InputParts = {
-  format: "wf.inputs/1",
-  type: "command",
-  shell: [],
-  script: "",
-  values: {},
-  env: {},
-  workspace: "project",
-  outputs: { value: null },
-  files: {},
-  absent: [],
-};
+/** All that an agent's step is given beside its prompt, as the parts that a command depends on. */
+function partsAround(around: Around, step: AgentStep): InputParts {
+  const { [CWD]: cwd, ...env } = partsOfTemplates(around, templatesAround(around, step));
+  return {
+    ...{ format: "wf.inputs/1", type: "command", shell: [], script: "", values: {}, env },
+    ...{ workspace: step.workspaceMode, ...(cwd && { cwd }) },
+    ...{ outputs: { value: declared(step) }, files: {}, absent: [] },
+  };
+}
 
 function approval(pair: Pair, step: ApprovalStep): Texts | string {
   const { live, files, places } = pair;
@@ -162,13 +165,18 @@ function approval(pair: Pair, step: ApprovalStep): Texts | string {
   if (recorded === null) return "the gate in the fixture was never opened";
   const dir = attemptDir(live.places.runDir, { step: step.id, attempt: live.attempt });
   const gate = prepareGate({ ...live, step, dir });
-  if (!places.isSame(recorded.message, gate.message)) return "its message is another one";
-  const shown = gate.shows.map((show) => ({
-    file: places.cleaner.place(show.file),
-    sha256: places.digestOf({ ...show, bytes: 0 }, live.places.runDir),
-  }));
-  if (canonicalText(shown) !== canonicalText(recorded.shows)) return "what it shows is another content";
-  return new Map();
+  if (!places.isSame(unnumbered(recorded.message), unnumbered(gate.message)))
+    return "its message is another one";
+  const was = recorded.shows.map(({ sha256 }) => sha256);
+  const isShown = gate.shows.every(
+    (show, index) => was[index] === show.sha256 || was[index] === places.digestOf(show, live.places.runDir),
+  );
+  return isShown && gate.shows.length === was.length ? new Map() : "what it shows is another content";
+}
+
+/** A message names artifacts by their place in the run: after a crash they may be of another attempt. */
+function unnumbered(message: string): string {
+  return message.replace(/(\bsteps\/[a-z][a-z0-9_-]*\/(?:item-\d+\/)?attempt-)\d+(?=\/)/g, "$1");
 }
 
 /** So that the cleaner knows what their digests have become. */

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { TELL } from "../rig/held.ts";
-import { readJournal, readRun } from "../rig/journal.ts";
+import { check, sentences } from "../crash/checker.ts";
+import { killEngine, letGo, needsLinux, TELL, untilAtWork } from "../rig/held.ts";
+import { readJournal, readRun, untilEvent } from "../rig/journal.ts";
 import { type Project, projectFor, type Result } from "../rig/project.ts";
+import { digestOf } from "../rig/tree.ts";
 
 /** Steps of all types that can be answered; each that runs tells of itself in `effects`. */
 const SHIP = `id: ship
@@ -142,5 +144,583 @@ describe("a run that a fixture answers", () => {
       plan: "its prompt.md is another one",
       use: "the value of steps.make.outputs.size changed: `7` → `8`",
     });
+  });
+});
+
+/** A workflow of one file, run once and saved as the fixture `fx`. */
+async function savedRun(project: Project, text: string, ...more: string[]): Promise<void> {
+  project.write("ship.yaml", text);
+  await project.wf(["run", "ship.yaml", "--run-id", "recorded", ...more]);
+  const { code, stderr } = await project.wf(["fixture", "save", "recorded", "fx"]);
+  assert.equal(code, 0, stderr);
+  fs.rmSync(project.path("effects"), { force: true });
+}
+
+describe("what an attempt is given", () => {
+  const GIVEN = `id: ship
+inputs: { word: { type: string, default: one }, other: { type: string, default: x } }
+env: { MODE: fast }
+steps:
+  - { id: byname, needs: [], run: '${TELL}; echo "{{inputs.word}}"' }
+  - { id: byenv, needs: [], run: '${TELL}; echo "$WORD"', env: { WORD: '{{inputs.word}}' } }
+  - { id: byvariable, needs: [], run: '${TELL}; echo "$WF_INPUT_WORD"' }
+  - { id: apart, needs: [], run: '${TELL}; echo "$MODE {{inputs.other}} {{workflow.run_id}}"' }
+  - { id: files, needs: [], input_files: [in.txt], run: '${TELL}; cat in.txt' }
+`;
+  const CASES: readonly (readonly [
+    what: string,
+    change: (project: Project) => readonly string[],
+    runs: Readonly<Record<string, string>>,
+  ])[] = [
+    ["nothing has changed", () => [], {}],
+    [
+      "an input, wherever it is named",
+      () => ["--input", "word=two"],
+      {
+        byname: "the value of inputs.word changed: `one` → `two`",
+        byenv: "the variable WORD changed: `one` → `two`",
+        byvariable: "the value of inputs.word changed: `one` → `two`",
+      },
+    ],
+    [
+      "the workflow's env",
+      (project) => {
+        project.write("ship.yaml", GIVEN.replace("MODE: fast", "MODE: slow"));
+        return [];
+      },
+      Object.fromEntries(
+        ["byname", "byenv", "byvariable", "apart", "files"].map((step) => [
+          step,
+          "the variable MODE changed: `fast` → `slow`",
+        ]),
+      ),
+    ],
+    [
+      "what it declares to leave behind",
+      (project) => {
+        project.write("ship.yaml", GIVEN.replace("id: apart,", "id: apart, outputs: { n?: {} },"));
+        return [];
+      },
+      { apart: "what the step declares as its outputs changed" },
+    ],
+    [
+      "its folder",
+      (project) => {
+        project.write("ship.yaml", GIVEN.replace("id: byname,", "id: byname, cwd: .,"));
+        return [];
+      },
+      { byname: "cwd changed: `` → `.`" },
+    ],
+    [
+      "its shell",
+      (project) => {
+        project.write("ship.yaml", GIVEN.replace("id: byname,", "id: byname, shell: [sh],"));
+        return [];
+      },
+      { byname: "the shell changed: `sh -e` → `sh`" },
+    ],
+    [
+      "a file that it says it reads",
+      (project) => {
+        project.write("in.txt", "2\n");
+        return [];
+      },
+      { files: "input file `in.txt` changed" },
+    ],
+    [
+      "a step that is new",
+      (project) => {
+        project.write("ship.yaml", `${GIVEN}  - { id: fresh, needs: [], run: '${TELL}' }\n`);
+        return [];
+      },
+      { fresh: "the fixture has no attempt of it" },
+    ],
+    [
+      "what changes nothing that it is given",
+      (project) => {
+        const text = GIVEN.replace("id: byname,", "id: byname, retry: { max: 2 }, timeout: 9m,");
+        project.write("ship.yaml", `# a comment\n${text}`);
+        return [];
+      },
+      {},
+    ],
+  ];
+  for (const [what, change, runs] of CASES) {
+    test(`${what}: ${Object.keys(runs).join(", ") || "nothing"} runs`, async (t) => {
+      const project = projectFor(t);
+      project.write("in.txt", "1\n");
+      await savedRun(project, GIVEN);
+      const { stdout, stderr } = await answered(project, "a", ...change(project));
+      assert.deepEqual(notAnswered(project, "a"), runs, stdout + stderr);
+      assert.deepEqual(ran(project).sort(), Object.keys(runs).sort());
+      await isSound(project, "a");
+    });
+  }
+});
+
+describe("agents and approvals", () => {
+  for (const [what, from, to, why] of [
+    ["another prompt", "Plan {{", "Plan well {{", "its prompt.md is another one"],
+    [
+      "other permissions",
+      "permissions: read",
+      "permissions: write",
+      "its agent is called with other options",
+    ],
+    [
+      "a model",
+      "permissions: read",
+      "permissions: read, model: big",
+      "its agent is called with other options",
+    ],
+    [
+      "a variable",
+      "    agent: helper\n",
+      "    agent: helper\n    env: { DEPTH: '2' }\n",
+      "the variable DEPTH is new",
+    ],
+  ] as const) {
+    test(`an agent with ${what} is asked again, and what comes after it is answered if it says the same`, async (t) => {
+      const project = projectFor(t);
+      await saved(project);
+      assert.ok(SHIP.includes(from));
+      project.write("ship.yaml", SHIP.replace(from, to));
+      const { code, stdout, stderr } = await answered(project, "a");
+      assert.equal(code, 0, stdout + stderr);
+      assert.deepEqual(ran(project), ["plan"]);
+      assert.deepEqual(notAnswered(project, "a"), { plan: why });
+      await isSound(project, "a");
+    });
+  }
+
+  test("an approval with another message waits for a person, and the run goes on with its answers", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    project.write("ship.yaml", SHIP.replace("Is {{", "Really {{"));
+    const { code, stdout } = await answered(project, "a");
+    assert.equal(code, 3, stdout);
+    assert.deepEqual(notAnswered(project, "a"), { sign: "its message is another one" });
+    assert.equal((await project.wf(["approve", "a", "--resume"])).code, 0);
+    assert.deepEqual(ran(project), []);
+    assert.equal(attemptOf(project, "a", "sign/attempt-1").answeredFrom, undefined);
+    assert.equal(attemptOf(project, "a", "use/attempt-1").answeredFrom.attempt, "steps/use/attempt-1");
+    await isSound(project, "a");
+  });
+
+  test("what an approval shows counts by its content", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    assert.equal((await answered(project, "a", "--input", "word=two")).code, 3);
+    assert.deepEqual(notAnswered(project, "a").sign, "what it shows is another content");
+  });
+
+  const LOOP = `id: ship
+steps:
+  - id: draft
+    run: '${TELL}; echo "$WF_ATTEMPT" > "$WF_OUTPUT_TEXT"'
+    output_files: { text: text.txt }
+  - id: sign
+    message: 'Right? {{steps.draft.outputs.text}}'
+    on_reject: draft
+  - { id: last, run: '${TELL}' }
+`;
+
+  test("a rejection leads where it led, with its comment", async (t) => {
+    const project = projectFor(t);
+    project.write("ship.yaml", LOOP);
+    await project.wf(["run", "ship.yaml", "--run-id", "recorded"]);
+    await project.wf(["reject", "recorded", "--comment", "too short", "--resume"]);
+    await project.wf(["approve", "recorded", "--resume"]);
+    assert.equal((await project.wf(["fixture", "save", "recorded", "fx"])).code, 0);
+    ran(project);
+    const { code, stdout, stderr } = await answered(project, "a");
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project), []);
+    assert.equal((await project.wf(["diff", "fx", "a"])).code, 0);
+    const decisions = readJournal(at(project, "a")).filter(({ event }) => event === "decision");
+    assert.deepEqual(
+      decisions.map(({ attempt, decision, comment, volatile }) => [attempt, decision, comment, volatile.by]),
+      [
+        [1, "reject", "too short", "project:fx"],
+        [2, "approve", "", "project:fx"],
+      ],
+    );
+    await isSound(project, "a");
+  });
+
+  test("an engine that stays decides it at once", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    const { code, stdout } = await answered(project, "a", "--wait");
+    assert.equal(code, 0, stdout);
+    assert.doesNotMatch(stdout, /wf approve/);
+    assert.deepEqual(ran(project), []);
+  });
+});
+
+describe("what the fixture does not wholly have", () => {
+  test("an artifact that was cut, or is no text, is made again; what it is given to is answered", async (t) => {
+    const project = projectFor(t);
+    await savedRun(
+      project,
+      `id: ship
+steps:
+  - id: large
+    run: '${TELL}; seq 20000 > "$WF_OUTPUT_LIST"'
+    output_files: { list: list.txt }
+  - id: binary
+    run: '${TELL}; printf "\\0\\1" > "$WF_OUTPUT_BYTES"'
+    output_files: { bytes: bytes.bin }
+  - id: count
+    run: '${TELL}; wc "{{steps.large.outputs.list}}" "{{steps.binary.outputs.bytes}}"'
+`,
+    );
+    const { code, stdout, stderr } = await answered(project, "a");
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project), ["large", "binary"]);
+    assert.deepEqual(notAnswered(project, "a"), {
+      large: "its output list is not wholly in the fixture",
+      binary: "its output bytes is not wholly in the fixture",
+    });
+    await isSound(project, "a");
+  });
+
+  test("a log that was cut is no reason to run: it stays as the fixture has it", async (t) => {
+    const project = projectFor(t);
+    await savedRun(project, `id: ship\nsteps:\n  - { id: say, run: '${TELL}; seq 20000' }\n`);
+    assert.equal((await answered(project, "a")).code, 0);
+    assert.deepEqual(ran(project), []);
+    assert.match(
+      fs.readFileSync(join(at(project, "a"), "steps/say/attempt-1/stdout.log"), "utf8"),
+      /^<cut> 108894 bytes, sha256 [0-9a-f]{64}; it begins:\n1\n/,
+    );
+    await isSound(project, "a");
+    assert.equal((await project.wf(["diff", "fx", "a"])).code, 0);
+  });
+
+  test("what was redacted is known to nobody; what depends on it is answered, since it means the same", async (t) => {
+    const project = projectFor(t);
+    await savedRun(
+      project,
+      `id: ship
+redact: ['took \\d+']
+steps:
+  - { id: value, run: '${TELL}; echo "said=took $(date +%s%N)" >> "$WF_OUTPUT"' }
+  - id: file
+    run: '${TELL}; echo "took $(date +%s%N)" > "$WF_OUTPUT_NOTE"'
+    output_files: { note: note.txt }
+  - { id: log, run: '${TELL}; echo "took $(date +%s%N)"' }
+  - { id: use, run: '${TELL}; echo "{{steps.value.outputs.said}}"; cat "{{steps.file.outputs.note}}"' }
+`,
+    );
+    const { code, stdout, stderr } = await answered(project, "a");
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project), ["value", "file"]);
+    assert.deepEqual(notAnswered(project, "a"), {
+      value: "nobody knows what its output said was: some of it was redacted",
+      file: "nobody knows what its output note was: some of it was redacted",
+    });
+    assert.equal((await project.wf(["diff", "fx", "a"])).code, 0);
+    await isSound(project, "a");
+  });
+
+  test("places are put back as those of this run, in values and in names of files", async (t) => {
+    const project = projectFor(t);
+    await savedRun(
+      project,
+      `id: ship
+steps:
+  - id: tell
+    run: |
+      ${TELL}
+      echo "where=$WF_RUN_DIR and $PWD and $WF_RUN_ID" >> "$WF_OUTPUT"
+      echo "$WF_RUN_ID" > "$WF_OUTPUT_NAMED"
+    outputs: { where: { type: string } }
+    output_files: { named: 'of-{{workflow.run_id}}.txt' }
+  - { id: use, run: '${TELL}; test -s "{{steps.tell.outputs.named}}"' }
+`,
+    );
+    assert.equal((await answered(project, "again")).code, 0);
+    assert.deepEqual(ran(project), []);
+    const { outputs } = attemptOf(project, "again", "tell/attempt-1");
+    const dir = at(project, "again");
+    assert.equal(outputs.where.value, `${dir} and ${project.dir} and again`);
+    assert.equal(outputs.named.file, "steps/tell/attempt-1/outputs/of-again.txt");
+    assert.equal(fs.readFileSync(join(dir, outputs.named.file), "utf8"), "again\n");
+    await isSound(project, "again");
+    assert.equal((await project.wf(["diff", "fx", "again"])).code, 0);
+  });
+});
+
+describe("items and nested runs", () => {
+  const CHECKS = `id: ship
+inputs: { names: { type: array, default: [a, b, c] } }
+steps:
+  - id: check
+    foreach: '{{inputs.names}}'
+    retry: { max: 1, delay: 1ms }
+    run: |
+      echo "{{item}}" >> effects
+      test "{{item}}" != b || test "$WF_ATTEMPT" = 2
+      echo "{{item}}" > "$WF_OUTPUT_REPORT"
+    output_files: { report: report.txt }
+  - { id: sum, run: '${TELL}; echo {{steps.check.outputs.report}}' }
+`;
+
+  test("items are answered by their number, with the retries that they had", async (t) => {
+    const project = projectFor(t);
+    await savedRun(project, CHECKS);
+    const { code, stdout, stderr } = await answered(project, "again");
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project), []);
+    assert.equal((await project.wf(["diff", "fx", "again"])).stdout, "the same: both succeeded\n");
+    assert.deepEqual(readRun(at(project, "again")).volatile.answered, { check: 3, sum: 1 });
+    await isSound(project, "again");
+  });
+
+  test("only the item that is another runs, and what all of them go to", async (t) => {
+    const project = projectFor(t);
+    await savedRun(project, CHECKS);
+    const { code, stdout, stderr } = await answered(project, "a", "--input", 'names=["a","b","d","e"]');
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project).sort(), ["d", "e", "sum"]);
+    const { sum, ...items } = notAnswered(project, "a");
+    assert.deepEqual(items, {
+      "check/2": "the value of item changed: `c` → `d`",
+      "check/3": "the fixture has no attempt of it",
+    });
+    assert.match(sum ?? "", /^the value of steps\.check\.outputs\.report changed/);
+    await isSound(project, "a");
+  });
+
+  const INNER = `id: region
+inputs: [name]
+steps:
+  - id: push
+    run: |
+      echo "push {{inputs.name}}" >> effects
+      echo "{{inputs.name}} in {{workflow.run_dir}}" > "$WF_OUTPUT_RECEIPT"
+    output_files: { receipt: receipt.txt }
+  - { id: tell, run: 'echo "tell {{inputs.name}}" >> effects; cat "{{steps.push.outputs.receipt}}"' }
+outputs: { receipt: '{{steps.push.outputs.receipt}}' }
+`;
+  const OUTER = `id: ship
+steps:
+  - id: each
+    foreach: [north, south]
+    workflow: region.yaml
+    with: { name: '{{item}}' }
+  - { id: use, run: '${TELL}; echo {{steps.each.outputs.receipt}}' }
+`;
+
+  test("the steps of nested runs are answered one by one", async (t) => {
+    const project = projectFor(t);
+    project.write("region.yaml", INNER);
+    await savedRun(project, OUTER);
+    const whole = await answered(project, "a");
+    assert.equal(whole.code, 0, whole.stdout + whole.stderr);
+    assert.deepEqual(ran(project), []);
+    assert.equal((await project.wf(["diff", "fx", "a"])).stdout, "the same: both succeeded\n");
+    const path = "steps/each/item-1/attempt-1/run/steps/push/attempt-1";
+    assert.deepEqual(attemptOf(project, "a", path.slice("steps/".length)).answeredFrom.attempt, path);
+    await isSound(project, "a");
+
+    project.write("region.yaml", INNER.replace('echo "tell', 'true; echo "tell'));
+    const { code, stdout, stderr } = await answered(project, "b");
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project).sort(), ["tell north", "tell south"]);
+    await isSound(project, "b");
+  });
+
+  test("a nested run that is given something else: what that concerns runs", async (t) => {
+    const project = projectFor(t);
+    project.write("region.yaml", INNER);
+    await savedRun(project, OUTER);
+    project.write("ship.yaml", OUTER.replace("south", "west"));
+    const { code, stdout, stderr } = await answered(project, "a");
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project), ["push west", "tell west", "use"]);
+    await isSound(project, "a");
+  });
+
+  test("an approval in a nested run is decided as it was", async (t) => {
+    const project = projectFor(t);
+    const text = `id: ship
+steps:
+  - id: deploy
+    workflow:
+      steps:
+        - { id: ok, message: 'Really?' }
+        - { id: go, run: '${TELL}' }
+`;
+    project.write("ship.yaml", text);
+    await project.wf(["run", "ship.yaml", "--run-id", "recorded"]);
+    await project.wf(["approve", "recorded", "deploy/ok", "--resume"]);
+    assert.equal((await project.wf(["fixture", "save", "recorded", "fx"])).code, 0);
+    ran(project);
+    const { code, stdout, stderr } = await answered(project, "a");
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project), []);
+    const nested = "steps/deploy/attempt-1/run";
+    const inner = await project.wf(["canon", join(at(project, "a"), nested)]);
+    assert.match(inner.stdout, /"event":"decision","step":"ok","attempt":1,"decision":"approve"/);
+    await isSound(project, "a");
+  });
+});
+
+describe("a fixture that can not be used", () => {
+  /** Refused with that code, and nothing is there but what was before. */
+  async function refused(project: Project, args: readonly string[], expected: RegExp): Promise<void> {
+    const before = project.runDirs();
+    const { code, stderr } = await project.wf(["run", "ship.yaml", ...args]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, expected);
+    assert.deepEqual(project.runDirs(), before);
+    assert.deepEqual(ran(project), []);
+  }
+
+  test("one that is not there, is none, is damaged or is of another workflow is refused, and nothing is written", async (t) => {
+    const project = projectFor(t);
+    const text = `id: ship\nsteps:\n  - { id: say, run: '${TELL}; echo one' }\n`;
+    await savedRun(project, text);
+    await refused(project, ["--answers", "nowhere"], /nowhere is no fixture {3}\[RUN_NOT_FOUND\]/);
+    await refused(project, ["--answers", ".wf/runs/recorded"], /recorded is no fixture {3}\[RUN_NOT_FOUND\]/);
+    await refused(project, ["--answers", "ship.yaml"], /ship.yaml is no fixture {3}\[RUN_NOT_FOUND\]/);
+    await refused(
+      project,
+      ["--answers", "fx", "--reuse", "recorded"],
+      /--answers and --reuse can not be given together.*\[USAGE\]/,
+    );
+    project.write("ship.yaml", text.replace("id: ship", "id: other"));
+    await refused(
+      project,
+      ["--answers", "fx"],
+      /fx is a fixture of the workflow ship, not of other {3}\[ANSWERS_REFUSED\]/,
+    );
+    project.write("ship.yaml", text);
+    const script = project.path("fx/steps/say/attempt-1/attempt.json");
+    const whole = fs.readFileSync(script, "utf8");
+    fs.writeFileSync(script, whole.replace('"exitCode": 0', '"exitCode": 1'));
+    await refused(
+      project,
+      ["--answers", "fx"],
+      /fx: steps\/say\/attempt-1\/attempt.json: it is not what the journal says {3}\[FIXTURE_INVALID\]/,
+    );
+    fs.rmSync(project.path("fx/progress.ndjson"));
+    await refused(project, ["--answers", "fx"], /fx has no progress.ndjson {3}\[FIXTURE_INVALID\]/);
+  });
+
+  test("a resume needs the fixture as it was, and says what to do", async (t) => {
+    const project = projectFor(t);
+    await savedRun(
+      project,
+      `id: ship\nsteps:\n  - { id: say, run: '${TELL}' }\n  - { id: more, run: '${TELL}' }\n`,
+    );
+    assert.equal((await answered(project, "a", "--until", "say")).code, 3);
+    const before = fs.readFileSync(join(at(project, "a"), "progress.ndjson"), "utf8");
+    fs.renameSync(project.path("fx"), project.path("away"));
+    const gone = await project.wf(["resume", "a"]);
+    assert.equal(gone.code, 2);
+    assert.match(
+      gone.stderr,
+      /can not go on with the answers of .*\/fx: .* is no fixture {3}\[ANSWERS_REFUSED\]/,
+    );
+    assert.match(
+      gone.stderr,
+      /restore the fixture, as with git checkout, or start anew: {2}wf run FILE --answers FIXTURE/,
+    );
+    fs.renameSync(project.path("away"), project.path("fx"));
+    const log = project.path("fx/steps/say/attempt-1/stdout.log");
+    fs.appendFileSync(log, "more\n");
+    const changed = await project.wf(["resume", "a"]);
+    assert.equal(changed.code, 2);
+    assert.match(
+      changed.stderr,
+      /it is not any more what it was when the run was started {3}\[ANSWERS_REFUSED\]/,
+    );
+    assert.equal(fs.readFileSync(join(at(project, "a"), "progress.ndjson"), "utf8"), before);
+    fs.writeFileSync(log, "");
+    // What is written for people counts for nothing.
+    fs.appendFileSync(project.path("fx/README.md"), "more\n");
+    assert.equal((await project.wf(["resume", "a"])).code, 0);
+    assert.deepEqual(ran(project), []);
+    await isSound(project, "a");
+  });
+});
+
+describe("an engine that dies", { skip: needsLinux }, () => {
+  const HELD = `id: ship
+steps:
+  - { id: one, needs: [], run: '${TELL}' }
+  - id: held
+    needs: [one]
+    run: |
+      echo "$WF_STEP_ID" >> effects
+      while [ ! -e go-held ]; do sleep 0.02; done
+  - { id: two, needs: [one], run: '${TELL}' }
+  - { id: three, needs: [held, two], run: '${TELL}' }
+`;
+
+  test("a resume takes over what runs, and goes on with the same answers", async (t) => {
+    const project = projectFor(t);
+    letGo(project, "held");
+    await savedRun(project, HELD);
+    fs.rmSync(project.path("go-held"));
+    project.write("ship.yaml", HELD.replace("sleep 0.02", "sleep 0.03"));
+    const engine = project.start([
+      "run",
+      "ship.yaml",
+      "--run-id",
+      "a",
+      "--answers",
+      "fx",
+      "--max-parallel",
+      "1",
+    ]);
+    await untilAtWork(project, "held");
+    await untilEvent(at(project, "a"), "attempt_ended", ({ record }) => record.step === "two");
+    await killEngine({ engine, runDir: at(project, "a") });
+    letGo(project, "held");
+    await project.quiet();
+    const { code, stdout, stderr } = await project.wf(["resume", "a"]);
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project), ["held"]);
+    assert.equal(attemptOf(project, "a", "three/attempt-1").answeredFrom.attempt, "steps/three/attempt-1");
+    await isSound(project, "a");
+  });
+
+  test("killed at any write, it comes to the same by a resume: nothing that is answered runs", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    const fixture = digestOf(project.path("fx"));
+    const trace = project.path("trace");
+    const args = (id: string) => ["run", "ship.yaml", "--run-id", id, "--answers", "fx"];
+    await project.wf(args("traced"), { fault: { trace } });
+    const writes = fs
+      .readFileSync(trace, "utf8")
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as { n: number; name: string; target: string })
+      .filter(({ target }) => /\/traced\/(?:steps|control|progress)/.test(target));
+    assert.ok(writes.length > 30, "the fault rig sees the writes");
+    const chosen = writes.filter(
+      ({ target }, index) => target.includes("/control/") || index % Math.ceil(writes.length / 16) === 0,
+    );
+    for (const { n, name, target } of chosen) {
+      const when = name.startsWith("write") ? "middle" : "before";
+      const id = `at-${n}`;
+      await project.wf(args(id), { fault: { at: n, when, does: "kill" } });
+      if (!fs.existsSync(at(project, id))) continue;
+      const { code, stdout, stderr } = await project.wf(["resume", id]);
+      assert.equal(code, 0, `${name} ${target}: ${stdout}${stderr}`);
+      assert.deepEqual(
+        sentences(check({ runDir: at(project, id), phase: "recovered" })),
+        [],
+        `${name} ${target}`,
+      );
+      await isSound(project, id);
+    }
+    assert.deepEqual(ran(project), []);
+    assert.equal(digestOf(project.path("fx")), fixture);
   });
 });
