@@ -122,6 +122,8 @@ export interface Plan {
   readonly project: string;
   readonly runsDir: string;
   readonly inputs: Readonly<Record<string, Json>>;
+  /** The fixture that would answer attempts, if one was named; which ones is known only when they are due. */
+  readonly answers?: string;
   readonly steps: readonly PlannedStep[];
 }
 

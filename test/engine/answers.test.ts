@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import type { Parsed as Told } from "../cli/rig.ts";
+import { checkOutput } from "../cli/schemas.ts";
 import { check, sentences } from "../crash/checker.ts";
 import { killEngine, letGo, needsLinux, TELL, untilAtWork } from "../rig/held.ts";
 import { readJournal, readRun, untilEvent } from "../rig/journal.ts";
@@ -568,6 +570,101 @@ steps:
   });
 });
 
+describe("a run with answers", () => {
+  test("a retry after an attempt that was answered waits for nothing", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    project.write("ship.yaml", SHIP.replace("delay: 1ms", "delay: 1h"));
+    assert.equal((await answered(project, "a")).code, 0);
+    assert.deepEqual(ran(project), []);
+  });
+
+  test("--dry-run names the fixture, and says that it does not tell more; a bad one is refused", async (t) => {
+    const project = projectFor(t);
+    await savedRun(project, `id: ship\nsteps:\n  - { id: say, run: '${TELL}' }\n`);
+    const args = ["run", "ship.yaml", "--dry-run", "--answers"];
+    const { stdout } = await project.wf([...args, "fx"]);
+    assert.match(stdout, /^answers +fx; which attempts it answers is known only when they are due$/m);
+    const plan: unknown = JSON.parse((await project.wf([...args, "fx", "--json"])).stdout);
+    checkOutput("plan", plan);
+    assert.equal((plan as Told).answers, "project:fx");
+    assert.equal((await project.wf([...args, "nowhere"])).code, 2);
+    assert.deepEqual(project.runDirs(), [at(project, "recorded")]);
+  });
+
+  test("a step that is to be done again is done, and what comes after it", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    project.write("ship.yaml", SHIP.replace("; grep -q one", "; false; grep -q one"));
+    assert.equal((await answered(project, "a")).code, 1);
+    assert.deepEqual(ran(project), ["use"]);
+    assert.equal((await project.wf(["resume", "a", "--from", "plan", "--until", "plan"])).code, 3);
+    assert.deepEqual(ran(project), ["plan"]);
+    assert.equal(notAnswered(project, "a").plan, "it was to be done again, by --from");
+    assert.equal((await project.wf(["resume", "a"])).code, 3);
+    assert.equal(notAnswered(project, "a").sign, "the fixture has no further attempt of it");
+    await isSound(project, "a");
+  });
+
+  test("one attempt at a time, and a fork, which has no fixture", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    assert.equal((await answered(project, "a", "--until", "make")).code, 3);
+    assert.equal((await project.wf(["next", "a"])).code, 0);
+    assert.equal(attemptOf(project, "a", "flaky/attempt-1").answeredFrom.attempt, "steps/flaky/attempt-1");
+    assert.ok(!fs.existsSync(join(at(project, "a"), "steps/flaky/attempt-2")));
+    assert.equal((await project.wf(["resume", "a"])).code, 0);
+    assert.deepEqual(ran(project), []);
+    const { code, stderr } = await project.wf(["fork", "a@use", "--run-id", "f"]);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(ran(project), ["use"]);
+    assert.equal(readRun(at(project, "f")).volatile.answers, undefined);
+    await isSound(project, "f");
+  });
+
+  test("a secret is compared with nothing, and stays out of the run", async (t) => {
+    const project = projectFor(t);
+    const text = `id: ship
+inputs: { token: { secret: true } }
+steps:
+  - { id: use, run: '${TELL}; echo "said={{inputs.token}}" >> "$WF_OUTPUT"' }
+  - { id: pass, run: '${TELL}; echo "{{steps.use.outputs.said}}"' }
+`;
+    project.write("ship.yaml", text);
+    const env = { WF_SECRET_TOKEN: "abcdefgh-1" };
+    await project.wf(["run", "ship.yaml", "--run-id", "recorded"], { env });
+    assert.equal((await project.wf(["fixture", "save", "recorded", "fx"])).code, 0);
+    ran(project);
+    const { code, stdout, stderr } = await project.wf(
+      ["run", "ship.yaml", "--run-id", "a", "--answers", "fx"],
+      { env: { WF_SECRET_TOKEN: "another-secret-2" } },
+    );
+    assert.equal(code, 0, stdout + stderr);
+    assert.deepEqual(ran(project), []);
+    await isSound(project, "a");
+  });
+
+  test("a gate that a command decides decides as it did", async (t) => {
+    const project = projectFor(t);
+    await savedRun(
+      project,
+      `id: ship
+steps:
+  - { id: draft, run: '${TELL}' }
+  - id: judge
+    run: |
+      ${TELL}
+      if test "$WF_ATTEMPT" = 1; then echo decision=reject; else echo decision=approve; fi >> "$WF_OUTPUT"
+    on_reject: draft
+`,
+    );
+    assert.equal((await answered(project, "again")).code, 0);
+    assert.deepEqual(ran(project), []);
+    assert.equal((await project.wf(["diff", "fx", "again"])).code, 0);
+    await isSound(project, "again");
+  });
+});
+
 describe("a fixture that can not be used", () => {
   /** Refused with that code, and nothing is there but what was before. */
   async function refused(project: Project, args: readonly string[], expected: RegExp): Promise<void> {
@@ -722,5 +819,72 @@ steps:
     }
     assert.deepEqual(ran(project), []);
     assert.equal(digestOf(project.path("fx")), fixture);
+  });
+});
+
+describe("what is told of it", () => {
+  /** `wf … --json`, held against its schema. */
+  async function told(project: Project, args: readonly string[], schema: string): Promise<Told> {
+    const { stdout, stderr } = await project.wf([...args, "--json"]);
+    const document: unknown = JSON.parse(stdout || stderr);
+    checkOutput(schema, document);
+    return document as Told;
+  }
+
+  test("run, status, show and why say what was answered, and why the rest was not", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    project.write(
+      "ship.yaml",
+      SHIP.replace("Is {{", "Really {{").replace('echo "size=7"', 'echo "size=$((7))"'),
+    );
+    const { stdout } = await answered(project, "a");
+    assert.match(stdout, /^ {2}answered: 2 of 5 steps$/m);
+    assert.match(
+      stdout,
+      / a sign\/1 waits for a decision: Really .*, not answered: its message is another one$/m,
+    );
+    assert.match(stdout, / a make\/1 started, not answered: line 3 of the script changed: /);
+    assert.match(stdout, / a flaky\/2 succeeded, answered from fx\/steps\/flaky\/attempt-2$/m);
+
+    const status = await project.wf(["status", "a"]);
+    assert.match(status.stdout, /^make +passed on attempt 1$/m);
+    assert.match(status.stdout, /^flaky +passed on attempt 2 of 2, answered$/m);
+    assert.equal((await told(project, ["status", "a"], "status")).steps.plan.answered, 1);
+
+    const shown = await project.wf(["show", "a", "plan"]);
+    assert.match(shown.stdout, /^status +succeeded, answered from fx\/steps\/plan\/attempt-1$/m);
+    const show = await told(project, ["show", "a", "make"], "show");
+    assert.match(show.notAnswered, /^line 3 of the script changed/);
+    assert.match(
+      (await project.wf(["show", "a", "make"])).stdout,
+      /^made +the fixture does not answer it: line 3 of the script changed/m,
+    );
+    await told(project, ["show", "a", "plan"], "show");
+
+    const why = await project.wf(["why", "a"]);
+    assert.match(why.stdout, /^plan .*; answered from fx\/steps\/plan\/attempt-1$/m);
+    assert.match(why.stdout, /^make .*; not answered: line 3 of the script changed/m);
+    assert.match(why.stdout, /^sign .*; not answered: its message is another one/m);
+    const story = await told(project, ["why", "a", "plan"], "why");
+    assert.equal(story.steps[0].story[0].answeredFrom.attempt, "steps/plan/attempt-1");
+    await told(project, ["why", "a", "make"], "why");
+
+    const approved = await told(project, ["approve", "a", "--resume"], "approve");
+    assert.deepEqual(approved.outcome.answered, { flaky: 1, plan: 1, use: 1 });
+    const whole = await told(project, ["run", "ship.yaml", "--answers", "fx", "--until", "make"], "run");
+    assert.deepEqual(whole.answered, {});
+  });
+
+  test("an engine that stays tells how to decide what the fixture does not decide", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    project.write("ship.yaml", SHIP.replace("Is {{", "Really {{"));
+    const engine = project.start(["run", "ship.yaml", "--run-id", "a", "--answers", "fx", "--wait"]);
+    await untilEvent(at(project, "a"), "attempt_started", ({ step }) => step === "sign");
+    assert.equal((await project.wf(["approve", "a"])).code, 0);
+    const { code, stdout } = await engine.ended;
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /approve: {2}wf approve a/);
   });
 });

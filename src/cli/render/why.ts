@@ -5,7 +5,7 @@ import type { StepPlan } from "../../review/why-resume.ts";
 import type { AttemptTrace } from "../../review/why-trace.ts";
 import { redoCommand } from "../../steps/inputs-since.ts";
 import { ATTEMPT_FILES, attemptDir } from "../../store/layout.ts";
-import { ancestryText, outcome, placeText } from "./event.ts";
+import { ancestryText, answerText, outcome, placeText } from "./event.ts";
 import { livenessJson, livenessText } from "./liveness.ts";
 import { lastLines } from "./log.ts";
 import { field } from "./status.ts";
@@ -88,6 +88,8 @@ function sentence(step: StepWhy, { liveness, status: ofRun, runId, forkedFrom }:
       `failed on attempt ${attempts.length}${resume.does === "reuse" ? ", as it may" : ""}: ${error.message} [${error.code}]`,
     );
   else if (attempts.length > 1 && status === "succeeded") parts.push(`passed on attempt ${attempts.length}`);
+  if (last?.record?.answeredFrom) parts.push(`answered from ${answerText(last.record.answeredFrom)}`);
+  else if (last && last.notAnswered !== null) parts.push(`not answered: ${last.notAnswered}`);
   parts.push(...inputsParts(step, redoCommand(ofRun, runId, step.step)));
   // What has to come first is a line of its own; what runs needs no resume.
   const isFirst = resume.does === "blocked" && resume.by.length > 0;
@@ -154,6 +156,8 @@ function attemptLines(why: Why, step: string, attempt: AttemptTrace): string[] {
     `  ${whenText(attempt)}`,
   ];
   if (attempt.shared) lines.push(`  it ran in ${why.forkedFrom?.run}, which this run was forked from`);
+  if (attempt.notAnswered !== null)
+    lines.push(`  the fixture does not answer it: ${oneLine(attempt.notAnswered)}`);
   lines.push(...inputsLines(why, step, attempt));
   if (attempt.adopted) lines.push("  it outlived its engine, and a later one took it over");
   if (attempt.decision !== null) {
@@ -283,6 +287,7 @@ function attemptJson(why: Why, step: string, attempt: AttemptTrace): object {
   return {
     ...rest,
     inputs: inputsStory(attemptDir(why.runDir, { step, item: attempt.item, attempt: attempt.attempt })),
+    answeredFrom: record?.answeredFrom ?? null,
     status: record?.status ?? null,
     exitCode: record?.exitCode ?? null,
     failure: failed
