@@ -167,6 +167,8 @@ export type RunEvent =
         readonly tmp?: string;
         /** From now on those of this run, and not of the one that was named before. */
         readonly reuse?: ReuseSource;
+        /** The same of a fixture. */
+        readonly answers?: AnswerSource;
       };
     }
   | {

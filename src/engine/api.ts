@@ -75,6 +75,8 @@ export interface ResumeRequest extends DriveOptions {
   /** Inputs that get another value. */
   readonly inputs?: readonly GivenInput[];
   readonly reuse?: ReuseRequest;
+  /** The folder of another fixture than the run has, or of its own as it is now. */
+  readonly answers?: string;
 }
 
 /** An output that gets another content: `[STEP.]OUTPUT=FILE`. */

@@ -68,8 +68,10 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
     const isRedone = request.from !== undefined || checked.change !== null;
     settleOnly = isRedone && session.state.running.size > 0;
     if (checked.sourceChanged) session.note(checked.sourceChanged);
+    const { earlier, fixture } = checked;
+    const answers = request.answers === undefined ? undefined : fixture?.source;
     session.record({
-      ...engineStarted(how, { project: checked.project, runDir }, checked.earlier),
+      ...engineStarted(how, { project: checked.project, runDir }, { earlier, ...(answers && { answers }) }),
       ...(request.from !== undefined && !settleOnly && { from: request.from }),
       ...(Object.keys(checked.limits).length > 0 && { limits: checked.limits }),
     });
@@ -253,7 +255,7 @@ async function checkResume(runDir: string, request: ResumeRequest & InnerOptions
       request.env ?? process.env,
     ),
     earlier: earlierRun(request.reuse, workflow.id, request.observer),
-    fixture: request.inside ? null : await fixtureAgain(created.volatile.answers, workflow.id, project),
+    fixture: request.inside ? null : await fixtureAgain(request, lines, { workflowId: workflow.id, project }),
   };
 }
 

@@ -82,7 +82,7 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
     project,
     runsDir,
     earlier: earlierRun(request.reuse, workflow.id, request.observer),
-    answers: await fixtureFor(request, workflow.id, project),
+    answers: await fixtureFor(request, { workflowId: workflow.id, project }),
   };
 }
 
@@ -252,9 +252,10 @@ function firstLines(run: NewRun): RunEvent[] {
 export function engineStarted(
   how: (RunEvent & { event: "engine_started" })["how"],
   { project, runDir }: { readonly project: string; readonly runDir: string },
-  earlier: EarlierRun | null = null,
+  told: { readonly earlier: EarlierRun | null; readonly answers?: AnswerSource } = { earlier: null },
 ): RunEvent & { event: "engine_started" } {
   const { pid, host, machineId, pidNamespace } = ownIdentity();
+  const { earlier, answers } = told;
   // The usual one is known anywhere, and stands in scripts that mean no place in particular (`${TMPDIR:-/tmp}`).
   const tmp = tmpdir() === "/tmp" ? {} : { tmp: tmpdir() };
   return {
@@ -264,6 +265,7 @@ export function engineStarted(
     volatile: {
       ...{ pid, host, machineId, pidNamespace, project, runDir, home: homedir(), ...tmp },
       ...(earlier && { reuse: sourceFor(runDir, earlier) }),
+      ...(answers && { answers }),
     },
   };
 }

@@ -5,6 +5,7 @@ import { type Problem, WfError } from "../core/problem.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { AnswerBook } from "./answer-book.ts";
 import { type AnsweredRun, AnswerPlaces } from "./answer-places.ts";
+import { definitionTexts } from "./canon-definition.ts";
 import { formatForm } from "./canon-form.ts";
 import { fixtureForm } from "./fixture.ts";
 import { integrityFindings } from "./fixture-integrity.ts";
@@ -52,7 +53,7 @@ export async function openFixture(
       const redact = [...new Set(workflows.flatMap((each) => each.redact))];
       return new AnswerBook({
         ...{ source, recorded, definition, folder: "" },
-        places: new AnswerPlaces(run, redact),
+        places: new AnswerPlaces(run, { redact, definition: definitionTexts(run.runDir) }),
       });
     },
   };

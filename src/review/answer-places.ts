@@ -4,7 +4,6 @@ import type { FileOutput } from "../core/event.ts";
 import type { Json } from "../core/json.ts";
 import { Digests, RunCleaner } from "./canon-clean.ts";
 import { cutFile } from "./canon-cut.ts";
-import { definitionTexts } from "./canon-definition.ts";
 import { PLACEHOLDERS, Places } from "./canon-places.ts";
 import { redactor } from "./canon-redact.ts";
 import { TextComparison } from "./replay-texts.ts";
@@ -27,7 +26,11 @@ export class AnswerPlaces {
   readonly #artifacts = new Map<string, string>();
   readonly #real: Readonly<Record<string, string>>;
 
-  constructor({ runDir, runId, project }: AnsweredRun, redact: readonly string[]) {
+  /** `definition`: all of it that the run has, as text. */
+  constructor(
+    { runDir, runId, project }: AnsweredRun,
+    { redact, definition }: { readonly redact: readonly string[]; readonly definition: string },
+  ) {
     const here = { run: runDir, project, home: homedir(), tmp: tmpdir() };
     const places = new Places({
       runId,
@@ -35,7 +38,7 @@ export class AnswerPlaces {
       project: [here.project],
       home: [here.home],
       tmp: [here.tmp],
-      definition: definitionTexts(runDir),
+      definition,
     });
     this.cleaner = new RunCleaner(runDir, { places, redact: redactor(redact), digests: this.#digests });
     this.#texts = new TextComparison(redact);

@@ -724,7 +724,7 @@ describe("a fixture that can not be used", () => {
     );
     assert.match(
       gone.stderr,
-      /restore the fixture, as with git checkout, or start anew: {2}wf run FILE --answers FIXTURE/,
+      /restore the fixture, as with git checkout, or name one, perhaps as it is now: {2}wf resume RUN --answers FIXTURE/,
     );
     fs.renameSync(project.path("away"), project.path("fx"));
     const log = project.path("fx/steps/say/attempt-1/stdout.log");
@@ -733,13 +733,49 @@ describe("a fixture that can not be used", () => {
     assert.equal(changed.code, 2);
     assert.match(
       changed.stderr,
-      /it is not any more what it was when the run was started {3}\[ANSWERS_REFUSED\]/,
+      /it is not any more what it was when the run was told of it {3}\[ANSWERS_REFUSED\]/,
     );
+    const reuse = await project.wf(["resume", "a", "--reuse", "recorded"]);
+    assert.equal(reuse.code, 2);
+    assert.match(reuse.stderr, /--answers and --reuse can not be given together/);
     assert.equal(fs.readFileSync(join(at(project, "a"), "progress.ndjson"), "utf8"), before);
     fs.writeFileSync(log, "");
     // What is written for people counts for nothing.
     fs.appendFileSync(project.path("fx/README.md"), "more\n");
     assert.equal((await project.wf(["resume", "a"])).code, 0);
+    assert.deepEqual(ran(project), []);
+    await isSound(project, "a");
+  });
+});
+
+describe("a resume that names a fixture", () => {
+  const TWO = `id: ship
+steps:
+  - { id: say, run: '${TELL}' }
+  - { id: more, run: '${TELL}' }
+`;
+
+  test("the run's own as it is now, or another one, from then on", async (t) => {
+    const project = projectFor(t);
+    await savedRun(project, TWO);
+    assert.equal((await answered(project, "a", "--until", "say")).code, 3);
+    fs.appendFileSync(project.path("fx/steps/more/attempt-1/stdout.log"), "now\n");
+    fs.cpSync(project.path("fx"), project.path("other"), { recursive: true });
+    const { code, stderr } = await project.wf(["resume", "a", "--answers", "other"]);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(ran(project), []);
+    assert.equal(attemptOf(project, "a", "say/attempt-1").answeredFrom.fixture, "project:fx");
+    assert.equal(attemptOf(project, "a", "more/attempt-1").answeredFrom.fixture, "project:other");
+    assert.equal(readRun(at(project, "a")).volatile.answers.fixture, "project:other");
+    await isSound(project, "a");
+  });
+
+  test("a run that had none", async (t) => {
+    const project = projectFor(t);
+    await savedRun(project, TWO);
+    assert.equal((await project.wf(["run", "ship.yaml", "--run-id", "a", "--until", "say"])).code, 3);
+    assert.deepEqual(ran(project), ["say"]);
+    assert.equal((await project.wf(["resume", "a", "--answers", "fx"])).code, 0);
     assert.deepEqual(ran(project), []);
     await isSound(project, "a");
   });

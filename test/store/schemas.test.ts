@@ -128,7 +128,10 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
     from: "a",
     limits: { max_parallel: 2, steps: { plan: { max_tokens: 2, max_cost_usd: 1.5 } } },
     version: "0.1.0",
-    volatile: { pid: 2, host: "h", machineId: "m", pidNamespace: "", project: "/p" },
+    volatile: {
+      ...{ pid: 2, host: "h", machineId: "m", pidNamespace: "", project: "/p" },
+      answers: { fixture: "project:fixtures/runs/a", sha256 },
+    },
   },
   attempt_started: {
     event: "attempt_started",

@@ -2,6 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import { ExitCode } from "../../core/problem.ts";
 import type { StartRequest } from "../../engine/api.ts";
 import { findProject } from "../../system/project.ts";
+import { ANSWERS_OPTION } from "../answers-option.ts";
 import { type Args, type Command, JSON_OPTION, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
@@ -49,12 +50,7 @@ export const command: Command = {
         "what a run survives: a power cut (the default), or only the death of the process, which is faster",
     },
     reuse: REUSE_OPTION,
-    answers: {
-      kind: "value",
-      value: "FIXTURE",
-      describe:
-        "answer attempts from this fixture instead of making them, where a step is given what it was given there; all else runs",
-    },
+    answers: ANSWERS_OPTION,
     "dry-run": {
       kind: "flag",
       describe: "print what would run, in which order, with which values; write nothing",
