@@ -7,7 +7,7 @@ import { checkOutput } from "../cli/schemas.ts";
 import { check, sentences } from "../crash/checker.ts";
 import { killEngine, letGo, needsLinux, TELL, untilAtWork } from "../rig/held.ts";
 import { readJournal, readRun, untilEvent } from "../rig/journal.ts";
-import { type Project, projectFor, type Result } from "../rig/project.ts";
+import { type Fault, type Project, projectFor, type Result } from "../rig/project.ts";
 import { digestOf } from "../rig/tree.ts";
 
 /** Steps of all types that can be answered; each that runs tells of itself in `effects`. */
@@ -822,27 +822,49 @@ steps:
     await isSound(project, "a");
   });
 
+  /** The writes of a run with the id `traced`, in their order. */
+  async function writesOf(project: Project): Promise<{ n: number; name: string; target: string }[]> {
+    const trace = project.path("trace");
+    await answeredWith(project, "traced", { trace });
+    const lines = fs.readFileSync(trace, "utf8").split("\n").filter(Boolean);
+    return lines.map((line) => JSON.parse(line));
+  }
+
+  async function answeredWith(project: Project, id: string, fault: Fault): Promise<void> {
+    await project.wf(["run", "ship.yaml", "--run-id", id, "--answers", "fx"], { fault });
+  }
+
+  test("a person who decides before the next engine can ask is the one who decided", async (t) => {
+    const project = projectFor(t);
+    await saved(project);
+    const asks = (await writesOf(project)).find(({ target }) => target.includes("/control/"));
+    await answeredWith(project, "a", { at: asks?.n ?? 0, when: "before", does: "kill" });
+    assert.equal((await project.wf(["approve", "a", "--comment", "mine"])).code, 0);
+    assert.equal((await project.wf(["resume", "a"])).code, 0);
+    assert.equal(attemptOf(project, "a", "sign/attempt-1").answeredFrom, undefined);
+    const decided = readJournal(at(project, "a")).filter(({ event }) => event === "decision");
+    assert.deepEqual(
+      decided.map(({ comment }) => comment),
+      ["mine"],
+    );
+    await isSound(project, "a");
+  });
+
   test("killed at any write, it comes to the same by a resume: nothing that is answered runs", async (t) => {
     const project = projectFor(t);
     await saved(project);
     const fixture = digestOf(project.path("fx"));
-    const trace = project.path("trace");
-    const args = (id: string) => ["run", "ship.yaml", "--run-id", id, "--answers", "fx"];
-    await project.wf(args("traced"), { fault: { trace } });
-    const writes = fs
-      .readFileSync(trace, "utf8")
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as { n: number; name: string; target: string })
-      .filter(({ target }) => /\/traced\/(?:steps|control|progress)/.test(target));
+    const writes = (await writesOf(project)).filter(({ target }) =>
+      /\/traced\/(?:steps|control|progress)/.test(target),
+    );
     assert.ok(writes.length > 30, "the fault rig sees the writes");
     const chosen = writes.filter(
-      ({ target }, index) => target.includes("/control/") || index % Math.ceil(writes.length / 16) === 0,
+      ({ target }, index) => target.includes("/control/") || index % Math.ceil(writes.length / 10) === 0,
     );
     for (const { n, name, target } of chosen) {
       const when = name.startsWith("write") ? "middle" : "before";
       const id = `at-${n}`;
-      await project.wf(args(id), { fault: { at: n, when, does: "kill" } });
+      await answeredWith(project, id, { at: n, when, does: "kill" });
       if (!fs.existsSync(at(project, id))) continue;
       const { code, stdout, stderr } = await project.wf(["resume", id]);
       assert.equal(code, 0, `${name} ${target}: ${stdout}${stderr}`);
