@@ -86,7 +86,8 @@ function preludeOf(script: string): string {
 }
 
 function recordedFiles(files: Pair["files"]): InputParts["files"] {
-  const record = jsonOf(files.get(ATTEMPT_FILES.inputs) ?? "");
+  const text = files.get(ATTEMPT_FILES.inputs);
+  const record = text === undefined ? null : jsonOf(text);
   return isInputsRecord(record) ? record.files : {};
 }
 
