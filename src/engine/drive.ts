@@ -7,7 +7,6 @@ import { WfError } from "../core/problem.ts";
 import { nodeAt, nodeOf, type RunState, type StepNode } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import type { Executor, JobEnd } from "../process/executor.ts";
-import { createLocal } from "../process/local.ts";
 import { runEnvironment } from "../steps/environment.ts";
 import { expressionScope } from "../steps/scope.ts";
 import { Answering } from "./answers.ts";
@@ -15,6 +14,7 @@ import type { LiveAttempt } from "./attempts.ts";
 import { collect, type Harvest } from "./collect.ts";
 import { takeRequests, watchControl } from "./control.ts";
 import { DriveGroup, type InnerOptions, type Signal } from "./drive-group.ts";
+import { createExecutor } from "./executor.ts";
 import { Inbox } from "./inbox.ts";
 import { type Ending, judge } from "./judge.ts";
 import type { NestedEnd } from "./nested.ts";
@@ -85,7 +85,7 @@ class Loop {
     this.#until = options.until === undefined ? undefined : untilOf(state, options.until);
     const parent = options.env ?? process.env;
     const environment = runEnvironment(state, places, parent);
-    this.#executor = createLocal({
+    this.#executor = createExecutor({
       env: environment,
       maxJobs: this.#maxParallel,
       onRoom: () => this.#inbox.poke(),

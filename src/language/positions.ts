@@ -11,6 +11,8 @@ export interface KeyPosition {
   /** From 1. */
   readonly line: number;
   readonly value: Json;
+  /** Key and value as they are written, from that line on. */
+  readonly text: readonly string[];
 }
 
 export interface StepPosition {
@@ -64,7 +66,7 @@ function workflowIn(root: MapNode, { id, step }: Selection): MapNode | undefined
   return step === undefined || !top ? top : nestedIn(top, ids.slice(1))?.at(-1)?.map;
 }
 
-/** The value is read only when it is asked for: a workflow's is that of all its steps. */
+/** What stands there is read only when it is asked for: a workflow's value is that of all its steps. */
 function keysOf(map: MapNode, source: SourceText): Map<string, KeyPosition> {
   const keys = new Map<string, KeyPosition>();
   for (const [name, { key, value }] of map.entries) {
@@ -72,6 +74,9 @@ function keysOf(map: MapNode, source: SourceText): Map<string, KeyPosition> {
       line: lineOf(source, key.start),
       get value() {
         return toJson(value);
+      },
+      get text() {
+        return source.text.slice(key.start, value.end).split("\n");
       },
     });
   }

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
+import { gateDigest } from "../steps/approval.ts";
 import { ATTEMPT_FILES, RUN_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
 import { binary, cutFile, isText, readSmallText, sha256 } from "./canon-cut.ts";
@@ -96,8 +96,8 @@ export class RunCleaner implements Cleaner {
     return this.#record(join(this.#runDir, path), (record, clean) => {
       const { message, shows, digest } = canonicalGate(record, clean);
       // A gate shows artifacts by their digests, and its own is of the message and those.
-      if (typeof digest === "string" && digest === digestOf(record.message, record.shows)) {
-        this.#digests.gates.set(digest, digestOf(message, shows));
+      if (typeof digest === "string" && digest === gateDigest(record.message, record.shows)) {
+        this.#digests.gates.set(digest, gateDigest(message, shows));
       }
       return canonicalGate(record, clean);
     });
@@ -129,12 +129,6 @@ export class RunCleaner implements Cleaner {
 
 export function isDefinition({ kind, attempt, name }: Listed): boolean {
   return kind === "file" && attempt === undefined && DEFINITION.has(name.split("/", 1)[0] as string);
-}
-
-function digestOf(message: unknown, shows: unknown): string {
-  return createHash("sha256")
-    .update(JSON.stringify([message, shows]))
-    .digest("hex");
 }
 
 function verbatim(path: string): string {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
@@ -27,21 +27,24 @@ function readCanonical(path: string): CanonForm | null {
     if (statSync(path).isFile()) return parseForm(readFileSync(path, "utf8"));
     const record = jsonOf(readFileSync(join(path, RUN_FILES.snapshot), "utf8"));
     if (!isCanonicalId(record?.runId)) return null;
-    return [...canonicalFiles(path)];
+    return [...canonicalFiles(path, record)];
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
     throw ioError(error, `read ${path}`);
   }
 }
 
-/** In the order in which a run's files are assembled, nested runs at their place. */
-function* canonicalFiles(folder: string): Generator<CanonFile> {
-  const record = jsonOf(readFileSync(join(folder, RUN_FILES.snapshot), "utf8"));
+/** In the order in which a run's files are assembled, nested runs at their place, whole or not. */
+function* canonicalFiles(folder: string, record: JsonObject | null): Generator<CanonFile> {
   const steps = isJsonObject(record?.steps) ? Object.keys(record.steps) : [];
   for (const { path, kind } of inFileOrder(listCanonical(folder), steps)) {
     if (kind !== "run") yield { path, text: readFileSync(join(folder, path), "utf8") };
-    else
-      for (const file of canonicalFiles(join(folder, path))) yield { ...file, path: `${path}/${file.path}` };
+    else {
+      const snapshot = join(folder, path, RUN_FILES.snapshot);
+      const inner = existsSync(snapshot) ? jsonOf(readFileSync(snapshot, "utf8")) : null;
+      for (const file of canonicalFiles(join(folder, path), inner))
+        yield { ...file, path: `${path}/${file.path}` };
+    }
   }
 }
 

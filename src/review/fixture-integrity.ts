@@ -1,15 +1,15 @@
-import { createHash } from "node:crypto";
 import type { JournalLine } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
 import { placeName } from "../core/ids.ts";
-import { isJsonObject, type Json, type JsonObject } from "../core/json.ts";
-import { filesOf } from "../core/output-value.ts";
+import type { Json, JsonObject } from "../core/json.ts";
 import { toRecord } from "../core/record.ts";
 import type { RunState } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { nestedOutputs } from "../steps/nested.ts";
 import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
+import { sha256 } from "./canon-cut.ts";
 import { isCanonicalId, PLACEHOLDERS } from "./canon-places.ts";
+import { checkAttempts, type Files, isSame, json, type Say } from "./fixture-attempts.ts";
 import { type Recorded, readNested } from "./replay-record.ts";
 import { runSchemas } from "./verify-schema.ts";
 
@@ -18,11 +18,8 @@ export interface IntegrityFinding {
   readonly message: string;
 }
 
-type Files = ReadonlyMap<string, string>;
-
 /** What of `run.json` the journal alone can say again, whatever version of wf says it. */
 const FOLDED = ["status", "reason", "inputs", "options", "steps", "outputs", "iterations"] as const;
-const CUT = /^<(?:cut|binary)> (\d+) bytes, sha256 ([0-9a-f]{64})/;
 
 /**
  * Whether the files of a fixture agree with each other, and are of the form that records have; those of its nested runs
@@ -57,20 +54,31 @@ function* findingsIn(checked: Checked): Generator<IntegrityFinding> {
     say(RUN_FILES.definition, "it is not the definition of the recorded digest");
   }
   checkSchemas(lines, say);
-  for (const line of lines) if (line.event === "attempt_ended") checkAttempt(line.record, files, say);
-  checkGates(files, lines, say);
-  checkStray(files, lines, say);
+  checkAttempts(files, lines, say);
   yield* found;
   yield* nestedFindings({ ...checked, definitions });
 }
 
 function* nestedFindings({ recorded, workflow, folder, definitions }: Checked): Generator<IntegrityFinding> {
   const steps = new Map(workflow.steps.map((step) => [step.id, step]));
+  for (const line of recorded.lines) {
+    if (line.event !== "attempt_ended" || steps.get(line.record.step)?.type !== "workflow") continue;
+    const { status, error } = line.record;
+    const path = `${attemptPath(line.record)}/${ATTEMPT_FILES.run}`;
+    // One that was stopped or failed early may have none.
+    const isDue = status === "succeeded" || error?.code === "NESTED_FAILED";
+    if (isDue && !recorded.nested.has(path))
+      yield { path: folder + path, message: `it is missing, and is the run of ${placeName(line.record)}` };
+  }
   for (const path of recorded.nested.keys()) {
     const step = steps.get(path.split("/")[1] ?? "");
     const nested = readNested(recorded, path, "the fixture");
-    if (step?.type !== "workflow" || !nested) {
-      yield { path: folder + path, message: "it is no run of its step" };
+    if (step?.type !== "workflow") {
+      yield { path: folder + path, message: "its step has no run" };
+      continue;
+    }
+    if (!nested) {
+      yield { path: `${folder}${path}/${RUN_FILES.journal}`, message: "it is missing" };
       continue;
     }
     const { workflow: inner } = step.definition;
@@ -80,10 +88,13 @@ function* nestedFindings({ recorded, workflow, folder, definitions }: Checked): 
   }
 }
 
-const OF_DEFINITION = /^(?:workflow\.yaml$|prompts\/|workflows\/)/;
+/** A file of a run's own definition, by its path in the run. */
+export function isOfDefinition(path: string): boolean {
+  return /^(?:workflow\.yaml$|prompts\/|workflows\/)/.test(path);
+}
 
 function definitionDigests(files: Files): string[] {
-  return [...files].flatMap(([path, text]) => (OF_DEFINITION.test(path) ? [sha256(text)] : []));
+  return [...files].flatMap(([path, text]) => (isOfDefinition(path) ? [sha256(text)] : []));
 }
 
 /** A nested run that its attempt says something else of. */
@@ -116,11 +127,6 @@ function folded(workflow: Workflow, lines: readonly JournalLine[]): RunState | s
   }
 }
 
-type Say = (path: string, message: string) => void;
-
-/** A file in the folder of an attempt. */
-const IN_ATTEMPT = /^steps\/[^/]+\/(?:item-\d+\/)?attempt-\d+\/(.+)$/;
-
 function checkRun(run: JsonObject, { recorded, workflow, folder }: Checked, say: Say): void {
   const { snapshot } = RUN_FILES;
   const isNested = folder !== "";
@@ -150,92 +156,4 @@ function checkSchemas(lines: readonly JournalLine[], say: Say): void {
     const fault = line.event === "engine_started" ? null : schemas.lineFault(line.event, line);
     if (fault !== null) say(RUN_FILES.journal, `line ${index + 1}: ${fault}`);
   }
-}
-
-function checkAttempt(
-  record: (JournalLine & { event: "attempt_ended" })["record"],
-  files: Files,
-  say: Say,
-): void {
-  const path = `${attemptPath(record)}/${ATTEMPT_FILES.record}`;
-  const written = json(files, path);
-  if (!written) say(path, "it is missing, or no JSON object");
-  else if (!isSame(written, record as unknown as Json)) say(path, "it is not what the journal says");
-  for (const [key, output] of Object.entries(record.outputs)) {
-    for (const file of filesOf(output)) {
-      // Those of a nested run are looked at there.
-      if (file.file.startsWith(`${attemptPath(record)}/${ATTEMPT_FILES.run}/`)) continue;
-      const text = files.get(file.file);
-      if (text === undefined)
-        say(file.file, `it is missing, and is the output ${key} of ${placeName(record)}`);
-      else if (!isFile(text, file)) say(file.file, "its size and digest are not those that were recorded");
-    }
-  }
-}
-
-function isFile(text: string, { bytes, sha256: digest }: { bytes: number; sha256: string }): boolean {
-  const cut = CUT.exec(text);
-  if (cut) return Number(cut[1]) === bytes && cut[2] === digest;
-  return Buffer.byteLength(text) === bytes && sha256(text) === digest;
-}
-
-function checkGates(files: Files, lines: readonly JournalLine[], say: Say): void {
-  const digests = new Map<string, Json | undefined>();
-  for (const path of files.keys()) {
-    const [, name] = IN_ATTEMPT.exec(path) ?? [];
-    if (name !== ATTEMPT_FILES.gate) continue;
-    const gate = json(files, path);
-    digests.set(path, gate?.digest);
-    if (!gate || gate.digest !== sha256(JSON.stringify([gate.message, gate.shows]))) {
-      say(path, "its digest is not that of its message and of what it shows");
-    }
-  }
-  for (const line of lines) {
-    if (line.event !== "decision") continue;
-    const path = `${attemptPath(line)}/${ATTEMPT_FILES.gate}`;
-    if (digests.get(path) !== line.digest) say(path, "the decision is of something else than it shows");
-  }
-}
-
-/** Folders of attempts that the journal does not know. */
-function checkStray(files: Files, lines: readonly JournalLine[], say: Say): void {
-  const known = new Set(
-    lines.flatMap((line) => (line.event === "attempt_started" ? [attemptPath(line)] : [])),
-  );
-  const stray = new Set<string>();
-  for (const path of files.keys()) {
-    if (!path.startsWith(`${RUN_FILES.steps}/`)) continue;
-    const [folder = path] = /^steps\/[^/]+\/(?:item-\d+\/)?[^/]+/.exec(path) ?? [];
-    if (!known.has(folder)) stray.add(folder);
-  }
-  for (const folder of stray) say(folder, "the journal knows no such attempt");
-}
-
-function json(files: Files, path: string): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(files.get(path) ?? "");
-    return isJsonObject(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-/** As JSON: the order of keys says nothing, and a member that is undefined is none. */
-function isSame(a: Json | undefined, b: Json | undefined): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((each, at) => isSame(each, b[at]));
-  }
-  if (!isJsonObject(a) || !isJsonObject(b)) return false;
-  let left = Object.keys(b).filter((key) => b[key] !== undefined).length;
-  for (const key of Object.keys(a)) {
-    if (a[key] === undefined) continue;
-    if (!Object.hasOwn(b, key) || !isSame(a[key], b[key])) return false;
-    left -= 1;
-  }
-  return left === 0;
-}
-
-export function sha256(text: string | Uint8Array): string {
-  return createHash("sha256").update(text).digest("hex");
 }

@@ -3,16 +3,18 @@ import { dirname, join } from "node:path";
 import { foldAll } from "../core/fold.ts";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { toRecord } from "../core/record.ts";
-import type { Workflow } from "../core/workflow.ts";
 import { NO_SECRETS } from "../secrets/secrets.ts";
+import { gateDigest } from "../steps/approval.ts";
 import { replaceFile } from "../store/atomic-file.ts";
 import { ioError } from "../store/io-error.ts";
 import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
 import { findProject } from "../system/project.ts";
+import { jsonOf } from "./canon.ts";
+import { sha256 } from "./canon-cut.ts";
 import type { CanonForm } from "./canon-form.ts";
 import { fixtureForm, refuseDifferences, refuseSecrets } from "./fixture.ts";
-import { sha256 } from "./fixture-integrity.ts";
+import { isOfDefinition } from "./fixture-integrity.ts";
 import { PAGE, pageOf } from "./fixture-page.ts";
 import { type Difference, replayOn } from "./replay.ts";
 import { type Definition, presentDefinition, recordedDefinition } from "./replay-definition.ts";
@@ -56,12 +58,12 @@ export async function updateFixture(folder: string, name: string, workflow?: str
     const { differences } = await replayOn(recorded, { present, before, folder });
     const others = differences.filter(({ kind }) => !TEXTS.has(kind));
     refuseDifferences(others, `${name} needs a new run, and wf fixture save RUN DIR`);
-    takeDefinition(files, recorded, present);
-    for (const [path, bytes] of present.files) files.set(path, Buffer.from(bytes).toString("utf8"));
-    files.set(RUN_FILES.definition, Buffer.from(present.bytes).toString("utf8"));
+    const runs = [...runsIn(recorded, present, name)];
+    for (const run of runs) nameDefinition(files, run);
+    takeDefinition(files, present);
     for (const difference of differences) takeText(files, difference);
-    fitGates(files);
-    foldAgain(files, recorded, present.workflow);
+    for (const { folder: of } of runs) fitDecisions(files, of);
+    for (const run of runs) foldAgain(files, run);
   }
   const updated = [...files].map(([path, text]) => ({ path, text }));
   refuseSecrets(updated, name, NO_SECRETS);
@@ -76,15 +78,29 @@ function sourceFile(folder: string, source: string): string | null {
   return path !== "" && existsSync(file) ? file : null;
 }
 
-/** The run in that folder goes by another definition; those that are nested in it as its steps do. */
-function takeDefinition(
-  files: Map<string, string>,
-  recorded: Recorded,
-  present: Definition,
-  folder = "",
-): void {
+/** A run of the fixture: the outermost one, or a nested one. */
+interface RunIn {
+  /** With `/` at its end; empty for the outermost. */
+  readonly folder: string;
+  /** What it goes by now. */
+  readonly present: Definition;
+}
+
+function* runsIn(recorded: Recorded, present: Definition, name: string, folder = ""): Generator<RunIn> {
+  yield { folder, present };
+  const steps = new Map(present.workflow.steps.map((step) => [step.id, step]));
+  for (const path of recorded.nested.keys()) {
+    const step = steps.get(path.split("/")[1] ?? "");
+    const nested = readNested(recorded, path, name);
+    if (step?.type !== "workflow" || !nested) continue;
+    yield* runsIn(nested, present.inside(step), `${name}/${path}`, `${folder}${path}/`);
+  }
+}
+
+/** Says in a run's records by what it goes now. Its files stand in the outermost run alone. */
+function nameDefinition(files: Map<string, string>, { folder, present }: RunIn): void {
   for (const path of files.keys()) {
-    if (path.startsWith(folder) && OF_DEFINITION.test(path.slice(folder.length))) files.delete(path);
+    if (path.startsWith(folder) && isOfDefinition(path.slice(folder.length))) files.delete(path);
   }
   const digest = sha256(present.bytes);
   const withDigest = (record: JsonObject): JsonObject => {
@@ -93,61 +109,43 @@ function takeDefinition(
   };
   changeRecord(files, folder + RUN_FILES.snapshot, withDigest);
   changeLines(files, folder, (line) => (line.event === "run_created" ? withDigest(line) : line));
-  const steps = new Map(present.workflow.steps.map((step) => [step.id, step]));
-  for (const path of recorded.nested.keys()) {
-    const step = steps.get(path.split("/")[1] ?? "");
-    const nested = readNested(recorded, path, folder);
-    if (step?.type === "workflow" && nested) {
-      takeDefinition(files, nested, present.inside(step), `${folder}${path}/`);
-    }
-  }
 }
 
-const OF_DEFINITION = /^(?:workflow\.yaml$|prompts\/|workflows\/)/;
+function takeDefinition(files: Map<string, string>, { bytes, files: named }: Definition): void {
+  const text = (of: Uint8Array) => Buffer.from(of).toString("utf8");
+  for (const [path, of] of named) files.set(path, text(of));
+  files.set(RUN_FILES.definition, text(bytes));
+}
 
 function takeText(files: Map<string, string>, { kind, folder, actual }: Difference): void {
   const file = FILES[kind];
   if (file === undefined || folder === null) return;
   const path = `${folder}/${file}`;
-  if (kind === "gate") changeRecord(files, path, (gate) => ({ ...gate, message: actual }));
-  else files.set(path, actual);
+  if (kind !== "gate") files.set(path, actual);
+  else
+    changeRecord(files, path, (gate) => ({
+      ...gate,
+      message: actual,
+      digest: gateDigest(actual, gate.shows),
+    }));
 }
 
-/** A gate's digest is of its message, and a decision repeats it. */
-function fitGates(files: Map<string, string>): void {
-  const digests = new Map<string, string>();
-  for (const path of files.keys()) {
-    if (!path.endsWith(`/${ATTEMPT_FILES.gate}`)) continue;
-    changeRecord(files, path, (gate) => {
-      const digest = sha256(JSON.stringify([gate.message, gate.shows]));
-      digests.set(path, digest);
-      return { ...gate, digest };
-    });
-  }
-  const folders = new Set([...digests.keys()].map((path) => path.slice(0, path.lastIndexOf("steps/"))));
-  for (const folder of folders) {
-    changeLines(files, folder, (line) => {
-      if (line.event !== "decision") return line;
-      const attempt = attemptPath({ step: String(line.step), attempt: Number(line.attempt) });
-      const path = `${folder}${attempt}/${ATTEMPT_FILES.gate}`;
-      return { ...line, digest: digests.get(path) ?? (line.digest as string) };
-    });
-  }
+/** A decision repeats the digest of what its gate shows. */
+function fitDecisions(files: Map<string, string>, folder: string): void {
+  changeLines(files, folder, (line) => {
+    if (line.event !== "decision") return line;
+    const attempt = attemptPath({ step: String(line.step), attempt: Number(line.attempt) });
+    const gate = jsonOf(files.get(`${folder}${attempt}/${ATTEMPT_FILES.gate}`) ?? "");
+    return gate?.digest === undefined ? line : { ...line, digest: gate.digest };
+  });
 }
 
-/** What `run.json` says of the steps, in the order of the present file; in nested runs too. */
-function foldAgain(files: Map<string, string>, recorded: Recorded, workflow: Workflow, folder = ""): void {
-  const state = foldAll(workflow, readLines(files.get(folder + RUN_FILES.journal), folder));
+/** What `run.json` says of the steps, in the order of the present file. */
+function foldAgain(files: Map<string, string>, { folder, present }: RunIn): void {
+  const journal = folder + RUN_FILES.journal;
+  const state = foldAll(present.workflow, readLines(files.get(journal), journal));
   const steps = toRecord(state, 0).steps as unknown as JsonObject;
   changeRecord(files, folder + RUN_FILES.snapshot, (record) => ({ ...record, steps }));
-  const own = new Map(workflow.steps.map((step) => [step.id, step]));
-  for (const path of recorded.nested.keys()) {
-    const step = own.get(path.split("/")[1] ?? "");
-    const nested = readNested(recorded, path, folder);
-    if (step?.type === "workflow" && nested) {
-      foldAgain(files, nested, step.definition.workflow, `${folder}${path}/`);
-    }
-  }
 }
 
 function changeRecord(

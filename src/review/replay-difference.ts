@@ -1,5 +1,5 @@
 import { nameWithin, type PlaceName } from "../core/ids.ts";
-import type { Positions } from "../language/positions.ts";
+import type { KeyPosition, Positions } from "../language/positions.ts";
 import { attemptPath } from "../store/layout.ts";
 
 export type DifferenceKind =
@@ -53,7 +53,8 @@ export interface Located {
   positions(): Positions;
 }
 
-/** Says what in the present file is responsible: of some keys of a step the first that is not as it was recorded. */
+/** Says what in the present file is responsible: of some keys of a step the first that is not as it was recorded, and of
+ * its lines the first. */
 export class Blame {
   readonly #present: Located;
   readonly #recorded: Located;
@@ -72,7 +73,7 @@ export class Blame {
     for (const key of keys) {
       const [at, was] = [now.keys.get(key), before?.keys.get(key)];
       if (JSON.stringify(at?.value) !== JSON.stringify(was?.value))
-        return { file, line: at?.line ?? now.line };
+        return { file, line: at ? firstChanged(at, was) : now.line };
     }
     const line = keys.map((key) => now.keys.get(key)?.line).find((found) => found !== undefined);
     return { file, line: line ?? now.line };
@@ -80,8 +81,12 @@ export class Blame {
 
   /** A key of the workflow itself. */
   workflow(key: string): Place | null {
-    const at = this.#present.positions().keys.get(key) ?? this.#present.positions().keys.get("id");
-    return at ? { file: this.#present.file, line: at.line } : null;
+    const { file } = this.#present;
+    const { keys } = this.#present.positions();
+    const at = keys.get(key);
+    if (at) return { file, line: firstChanged(at, this.#recorded.positions().keys.get(key)) };
+    const id = keys.get("id");
+    return id ? { file, line: id.line } : null;
   }
 
   /** Whether one of some keys of a step is not as it was recorded. */
@@ -100,6 +105,13 @@ export class Blame {
   isNew(id: string): boolean {
     return !this.#recorded.positions().steps.has(id);
   }
+}
+
+/** The line of a value at which it begins to be another one; its first if it is not. */
+function firstChanged({ line, text }: KeyPosition, was: KeyPosition | undefined): number {
+  if (!was || text.join("\n") === was.text.join("\n")) return line;
+  const changed = text.findIndex((each, index) => each !== was.text[index]);
+  return line + (changed < 0 ? text.length - 1 : changed);
 }
 
 /** Where in a record a run is: the outermost one, or one that is nested. */

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { JournalLine } from "../core/event.ts";
 import { isJsonObject, type Json } from "../core/json.ts";
+import { gateDigest } from "../steps/approval.ts";
 import { isTempName } from "../store/atomic-file.ts";
 import { ATTEMPT_FILES, attemptPath, RUN_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
@@ -116,9 +116,7 @@ function gateFault(gates: Gates, known: KnownAttempt, folder: string, text: stri
   const gate = value as unknown as Gate;
   if (gate.step !== known.step || gate.attempt !== known.attempt)
     return `it is the gate of ${gate.step}/${gate.attempt}`;
-  const due = createHash("sha256")
-    .update(JSON.stringify([gate.message, gate.shows]))
-    .digest("hex");
+  const due = gateDigest(gate.message, gate.shows);
   const decided = gates.decision(folder);
   if (gate.digest !== due) return "its digest is not that of its message and of what it shows";
   if (decided && decided.digest !== due)

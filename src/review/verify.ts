@@ -44,7 +44,7 @@ export async function verifyRun(path: string): Promise<Verified> {
   let pass = lookAtRun(path);
   let driver = liveness(path);
   let findings = findingsIn(pass);
-  for (let looks = 1; looks < LOOKS && isDamaged(findings); looks += 1) {
+  for (let looks = 1; looks < LOOKS && findings.some(mayPass); looks += 1) {
     if (before.state === "nobody" && driver.state === "nobody") break;
     await wait(PAUSE_MS);
     before = liveness(path);
@@ -90,11 +90,16 @@ export function isDamaged(findings: readonly Finding[]): boolean {
   return findings.some(({ level }) => level === "damage");
 }
 
-/** Damage that was there both times, and the notes of the later. */
+/** Whether it may be no more than a write, or a turn, that an engine is in the middle of. */
+function mayPass({ level, rule }: Finding): boolean {
+  return level === "damage" || rule === "left-over";
+}
+
+/** Of what may pass that which was there both times, and the other notes of the later. */
 function confirmed(before: readonly Finding[], now: readonly Finding[]): Finding[] {
   const key = ({ rule, path, line, message }: Finding) => JSON.stringify([rule, path, line, message]);
-  const known = new Set(before.filter(({ level }) => level === "damage").map(key));
-  return now.filter((finding) => finding.level === "note" || known.has(key(finding)));
+  const known = new Set(before.filter(mayPass).map(key));
+  return now.filter((finding) => !mayPass(finding) || known.has(key(finding)));
 }
 
 /** A record of before inputs were recorded: a file, or a folder with nothing else. Raises RUN_NOT_FOUND. */

@@ -1,79 +1,124 @@
 import { spentBudget } from "../core/budget.ts";
-import type { AttemptStatus, JournalLine } from "../core/event.ts";
-import { fold } from "../core/fold.ts";
-import { drivenMs, isFinally, isPassed, nodeAt, type RunState, type StepNode } from "../core/state.ts";
-import { inspect } from "../process/adopt.ts";
-import type { Found } from "../process/executor.ts";
-import { attemptDir } from "../store/layout.ts";
+import { itemsOf } from "../core/fold-fan.ts";
+import { placeName } from "../core/ids.ts";
+import { drivenMs, keepsGoing, placeOf, type RunState, type StepNode } from "../core/state.ts";
 import { type FoundRequest, listRequests } from "../store/requests.ts";
-import { names } from "./why-trace.ts";
+import {
+  decisionOn,
+  type Known,
+  NO_PLAN,
+  planNode,
+  planPassed,
+  type StepPlan,
+  whenText,
+} from "./why-plan.ts";
+import { type Settling, takeUp } from "./why-settle.ts";
+import { names } from "./why-words.ts";
 
-/** What `wf resume` would do with a step. */
-export interface StepPlan {
-  readonly does: "reuse" | "adopt" | "run" | "wait" | "blocked";
-  readonly because: string;
-  /** run: the number of the new attempt; adopt, wait: of the one that is open. */
-  readonly attempt: number | null;
-  /** wait: not before; ISO 8601, UTC. */
-  readonly until: string | null;
-  /** blocked: the steps that have to be passed first. */
-  readonly by: readonly string[];
-}
-
-/** What it would do with the run. */
+/** What `wf resume` would do with a run. */
 export interface ResumePlan {
-  readonly does: "goes on" | "nothing" | "is refused" | "cancels";
+  /** waits: for somebody, and a resume would come back at once. */
+  readonly does: "goes on" | "waits" | "nothing" | "is refused" | "cancels";
   readonly because: string;
-  /** By index. */
-  readonly steps: readonly StepPlan[];
 }
+
+/** And with its steps and items, by the index of the node. */
+export interface WholePlan extends ResumePlan {
+  readonly of: ReadonlyMap<number, StepPlan>;
+}
+
+/** What the run around a nested one makes of it. */
+export type Fate =
+  /** It is gone on with, as an outermost run is. */
+  | { readonly is: "gone on with" }
+  /** A new attempt begins another in its place. */
+  | { readonly is: "begun anew"; readonly because: string }
+  | { readonly is: "left"; readonly because: string };
 
 /**
- * What a resume would come to now, by the journal and the processes that are there. Takes the state for itself: it is
- * another one afterwards.
+ * What a resume would come to now, by the journal and what is found of the jobs that it names. Takes the state for
+ * itself: it is another one afterwards. `driven`: by an engine, which does all that itself.
  */
-export function planResume(
+export async function planResume(
   state: RunState,
   runDir: string,
-  { driven, now }: { readonly driven: boolean; readonly now: number },
-): ResumePlan {
-  const before = state.steps.map(({ state: at }) => at.status);
+  { driven, ...settling }: Settling & { readonly driven: boolean },
+): Promise<WholePlan> {
+  const before = new Map(nodesOf(state).map(({ index, state: at }) => [index, at.status]));
   const requests = pendingRequests(state, runDir);
   const refused = whyRefused(state);
-  const settled = new Map<number, Settled>();
-  if (state.status === "succeeded") {
-    const steps = state.steps.map((node) =>
-      planStep(state, node, { before, settled, requests, now, stop: null }),
-    );
-    return { does: "nothing", because: "the run succeeded: nothing is left to do", steps };
-  }
-  if (!driven) {
-    takeUp(state, now);
-    settle(state, runDir, now, settled);
-  }
-  const stop = refused ?? whyNothingStarts(state);
-  const steps = state.steps.map((node) => planStep(state, node, { before, settled, requests, now, stop }));
-  if (driven) {
-    return { does: "is refused", because: "an engine drives the run: this is what it will do", steps };
-  }
-  if (refused !== null) return { does: "is refused", because: refused, steps };
+  const isOver = state.status === "succeeded";
+  const settled: Known["settled"] = driven || isOver ? new Map() : await takeUp(state, runDir, settling);
+  const [stop, spent] = isOver ? [null, null] : [refused ?? whyNothingStarts(state), whyNoneCounts(state)];
+  const known: Known = { state, before, settled, requests, now: settling.now, stop, spent };
+  const of = planAll(state, (node) => planNode(known, node));
+  if (isOver) return { does: "nothing", because: "the run succeeded: nothing is left to do", of };
+  return { ...planRun(known, of, { driven, refused }), of };
+}
+
+/** Nobody goes on with it. */
+export function planLeft(state: RunState, because: string): WholePlan {
+  const of = planAll(state, (node) => planPassed(node) ?? { ...NO_PLAN, does: "blocked", because });
+  return { does: "nothing", because, of };
+}
+
+/** All of it is done again, in a run of its own. */
+export function planAnew(state: RunState, because: string): WholePlan {
+  const plan = (node: StepNode): StepPlan => {
+    const attempt = node.step.foreach ? null : 1;
+    return { ...NO_PLAN, does: "run", because: `${because}${whenText(node)}`, attempt };
+  };
+  return { does: "goes on", because, of: planAll(state, plan) };
+}
+
+function planAll(state: RunState, plan: (node: StepNode) => StepPlan): ReadonlyMap<number, StepPlan> {
+  return new Map(nodesOf(state).map((node) => [node.index, plan(node)]));
+}
+
+/** Steps, and the items of their present lists. */
+function nodesOf({ steps }: RunState): StepNode[] {
+  return steps.flatMap((node) => [node, ...(node.fan ? itemsOf(node.fan) : [])]);
+}
+
+function planRun(
+  { state, requests, stop, spent }: Known,
+  of: WholePlan["of"],
+  { driven, refused }: { readonly driven: boolean; readonly refused: string | null },
+): ResumePlan {
+  if (driven) return { does: "is refused", because: "an engine drives the run: this is what it will do" };
+  if (refused !== null) return { does: "is refused", because: refused };
   const cancel = requests.find((each) => "ok" in each && each.ok.request === "cancel");
-  if (cancel)
-    return { does: "cancels", because: `${cancel.file} asks for it, and no engine has looked at it`, steps };
-  const first = steps.findIndex(({ does }) => does === "run" || does === "adopt");
-  if (first >= 0) {
-    const { does, attempt } = steps[first] as StepPlan;
-    const { id } = nodeAt(state, first).step;
-    const because =
-      does === "run" ? `it starts attempt ${attempt} of ${id}` : `it takes over attempt ${attempt} of ${id}`;
-    return { does: "goes on", because, steps };
+  if (cancel) {
+    return { does: "cancels", because: `${cancel.file} asks for it, and no engine has looked at it` };
   }
-  const waits = steps.findIndex(({ does }) => does === "wait");
-  if (waits >= 0) {
-    const because = `${nodeAt(state, waits).step.id} waits ${(steps[waits] as StepPlan).because}`;
-    return { does: "goes on", because, steps };
+  // What a step with items does, these do.
+  const own = nodesOf(state).filter(({ state: at }) => at.status !== "iterating");
+  const first = (...plans: readonly StepPlan["does"][]) => {
+    const node = own.find(({ index }) => plans.includes(of.get(index)?.does ?? "reuse"));
+    return node && { node, plan: of.get(node.index) as StepPlan };
+  };
+  const moves = first("run", "adopt");
+  if (moves) return { does: "goes on", because: moveText(moves.node, moves.plan) };
+  const waits = first("wait");
+  if (waits) {
+    const because = `${placeName(placeOf(waits.node))} waits ${waits.plan.because}`;
+    const isOpen = own.some((node) => of.get(node.index)?.does === "wait" && isComing(node, requests));
+    return { does: isOpen ? "goes on" : "waits", because };
   }
-  return { does: "goes on", because: stop ?? "it ends the run", steps };
+  return { does: "goes on", because: stop ?? spent ?? "it ends the run" };
+}
+
+/** What it waits for comes without anybody, or is there. */
+function isComing({ step, state: at }: StepNode, requests: readonly FoundRequest[]): boolean {
+  if (at.status === "waiting" && !at.nested) return decisionOn(requests, step.id, at.attempt) !== undefined;
+  return at.status === "retrying";
+}
+
+function moveText(node: StepNode, { does, attempt, because }: StepPlan): string {
+  const name = placeName(placeOf(node));
+  if (attempt === null) return `it starts with the list of ${name}`;
+  const moves = `it ${does === "run" ? "starts" : "takes over"} attempt ${attempt} of ${name}`;
+  return node.step.type === "workflow" ? `${moves}: ${because}` : moves;
 }
 
 /** A limit that would stop it again at once. */
@@ -89,228 +134,16 @@ function whyRefused(state: RunState): string | null {
 
 /** Why nothing new is started although steps are due. */
 function whyNothingStarts(state: RunState): string | null {
-  const goesOn =
-    state.workflow.shape === "graph" && (state.options.keep_going ?? state.workflow.onFailure === "continue");
-  if (state.failed.size > 0 && !goesOn) return `${names(state, [...state.failed])} failed`;
+  if (state.failed.size > 0 && !keepsGoing(state)) return `${names(state, [...state.failed])} failed`;
   const budget = spentBudget(state);
-  if (budget !== null) return budget.message;
-  if (state.iterations >= state.limits.max_total_iterations)
-    return `max_total_iterations allows no more than ${state.limits.max_total_iterations}`;
-  return null;
+  return budget?.message ?? null;
+}
+
+function whyNoneCounts({ iterations, limits }: RunState): string | null {
+  const most = limits.max_total_iterations;
+  return iterations >= most ? `max_total_iterations allows no more than ${most}` : null;
 }
 
 function pendingRequests(state: RunState, runDir: string): FoundRequest[] {
   return listRequests(runDir).filter(({ file }) => !state.requests.has(file));
-}
-
-/** The line that the next engine would begin with. */
-function takeUp(state: RunState, now: number): void {
-  const { host, machineId, pidNamespace } = state.engine;
-  const volatile = { pid: 1, host, machineId, pidNamespace, project: state.project };
-  const at = new Date(now).toISOString();
-  const head = { seq: state.seq + 1, at, epoch: state.epoch + 1, run: state.runId };
-  fold(state, { ...head, event: "engine_started", how: "resume", version: "", volatile });
-}
-
-type Settled =
-  | { readonly adopts: true; readonly attempt: number; readonly because: string }
-  | { readonly adopts: false; readonly because: string };
-
-/** What it finds of each attempt that was started and has not ended. */
-function settle(state: RunState, runDir: string, now: number, settled: Map<number, Settled>): void {
-  for (const index of [...state.running]) {
-    const { step, state: at } = nodeAt(state, index);
-    if (at.status !== "running") continue;
-    const { attempt, process } = at;
-    const found: Found =
-      process === null
-        ? { found: "never_began" }
-        : inspect(attemptDir(runDir, { step: step.id, attempt }), process);
-    const adopted = whyAdopted(found);
-    if (adopted !== null) {
-      settled.set(index, { adopts: true, attempt, because: adopted });
-      continue;
-    }
-    const status = found.found === "never_began" ? "not_run" : "interrupted";
-    settled.set(index, { adopts: false, because: `attempt ${attempt}: ${WHY_NOT[found.found] ?? ""}` });
-    fold(state, ended(state, index, status, now));
-  }
-}
-
-function whyAdopted(found: Found): string | null {
-  switch (found.found) {
-    case "alive":
-      return "its process still runs";
-    case "unanswered":
-      return `it counts as running: ${found.why}`;
-    case "exited":
-      return `its process has left an exit status, ${found.exitCode}`;
-    case "foreign":
-      return found.exitCode === null
-        ? null
-        : `it was started on another machine or in another container, and has left an exit status, ${found.exitCode}`;
-    default:
-      return null;
-  }
-}
-
-const WHY_NOT: Readonly<Record<string, string>> = {
-  never_began: "its command never began",
-  lost: "its process is gone and has left no exit status",
-  rebooted: "the machine was restarted while it ran",
-  foreign: "it was started on another machine or in another container, and has left no exit status",
-};
-
-function ended(state: RunState, index: number, status: AttemptStatus, now: number): JournalLine {
-  const { step, state: at } = nodeAt(state, index);
-  if (at.status !== "running") throw new Error(`${step.id} does not run`);
-  const time = new Date(now).toISOString();
-  const { attempt, cause } = at;
-  return {
-    seq: state.seq + 1,
-    at: time,
-    epoch: state.epoch,
-    run: state.runId,
-    event: "attempt_ended",
-    record: { step: step.id, attempt, cause, status, outputs: {} },
-    volatile: { startedAt: time, endedAt: time, stdoutBytes: 0, stderrBytes: 0 },
-  };
-}
-
-interface Known {
-  /** Each step's status as the journal has it. */
-  readonly before: readonly string[];
-  readonly settled: ReadonlyMap<number, Settled>;
-  readonly requests: readonly FoundRequest[];
-  readonly now: number;
-  /** Why nothing new is started; null if it is. */
-  readonly stop: string | null;
-}
-
-const NOTHING = { attempt: null, until: null, by: [] } as const;
-
-function planStep(state: RunState, node: StepNode, known: Known): StepPlan {
-  const { step, state: at } = node;
-  switch (at.status) {
-    case "succeeded":
-      return { ...NOTHING, does: "reuse", because: `it passed on attempt ${at.attempt}` };
-    case "skipped":
-      return { ...NOTHING, does: "reuse", because: "it was skipped, and stays so" };
-    case "failed":
-      return at.allowed
-        ? { ...NOTHING, does: "reuse", because: `it failed on attempt ${at.attempt}, and may` }
-        : { ...NOTHING, does: "blocked", because: whyStaysFailed(node, known) };
-    case "running": {
-      const settled = known.settled.get(step.index);
-      const because = settled?.adopts
-        ? settled.because
-        : "it runs; if its engine dies, a resume takes it over";
-      return { ...NOTHING, does: "adopt", because, attempt: at.attempt };
-    }
-    case "waiting":
-      return {
-        ...NOTHING,
-        does: "wait",
-        because: whatDecides(step.id, at.attempt, known),
-        attempt: at.attempt,
-      };
-    case "retrying":
-      return planRetry(node, at, known);
-    case "canceled":
-      return { ...NOTHING, does: "blocked", because: "it was canceled" };
-    case "pending":
-    case "iterating":
-      return planPending(state, node, known);
-    default:
-      return at satisfies never;
-  }
-}
-
-function whyStaysFailed({ step }: StepNode, { before, settled }: Known): string {
-  const own = settled.get(step.index);
-  if (own) return `${own.because}, and its on_interrupt is fail`;
-  return before[step.index] === "failed"
-    ? "it failed; it runs again with a resume after the run has ended"
-    : "it failed";
-}
-
-function whatDecides(step: string, attempt: number, { requests }: Known): string {
-  const decided = requests.find(
-    (each) =>
-      "ok" in each && each.ok.request === "decide" && each.ok.step === step && each.ok.attempt === attempt,
-  );
-  return decided === undefined
-    ? "for a person: wf approve or wf reject decides"
-    : `for an engine: a decision is in ${decided.file}`;
-}
-
-function planRetry(
-  { attempts }: StepNode,
-  at: Extract<StepNode["state"], { status: "retrying" }>,
-  { now, stop }: Known,
-): StepPlan {
-  if (at.notBefore !== null && at.notBefore > now) {
-    const until = new Date(at.notBefore).toISOString();
-    const why = at.retryAt === null ? "the delay of its retry" : "its client's limit";
-    return { ...NOTHING, does: "wait", because: `until ${why} is over`, attempt: attempts + 1, until };
-  }
-  if (stop !== null) return { ...NOTHING, does: "blocked", because: stop };
-  return {
-    ...NOTHING,
-    does: "run",
-    because: `attempt ${at.attempt} failed, and a retry is left`,
-    attempt: attempts + 1,
-  };
-}
-
-function planPending(state: RunState, node: StepNode, known: Known): StepPlan {
-  const { step } = node;
-  const { index } = step;
-  if (isFinally(state, index)) return planFinally(state, node, known);
-  if (state.due.has(index)) {
-    if (known.stop !== null) return { ...NOTHING, does: "blocked", because: known.stop };
-    const when = step.when ? `, if its when is true: ${step.when.source}` : "";
-    return { ...NOTHING, does: "run", because: `${whyRun(node, known)}${when}`, attempt: node.attempts + 1 };
-  }
-  if (state.workflow.shape === "graph") {
-    const unmet = step.needs.filter((need) => !isPassed(nodeAt(state, need).state));
-    const by = unmet.map((need) => nodeAt(state, need).step.id);
-    return { ...NOTHING, does: "blocked", because: `it needs ${names(state, unmet)}`, by };
-  }
-  if (typeof state.cursor !== "number")
-    return { ...NOTHING, does: "blocked", because: "the way through the run does not lead to it" };
-  const { id } = nodeAt(state, state.cursor).step;
-  return index > state.cursor
-    ? { ...NOTHING, does: "blocked", because: `${id} comes first`, by: [id] }
-    : { ...NOTHING, does: "blocked", because: `the run is past it, at ${id}` };
-}
-
-function planFinally(state: RunState, node: StepNode, { before: was }: Known): StepPlan {
-  if (state.ending === null) {
-    const again = was[node.step.index] === "pending" ? "" : "again ";
-    return { ...NOTHING, does: "blocked", because: `it runs ${again}when the run comes to its end` };
-  }
-  const rest = state.steps.slice(state.workflow.mainSteps, node.step.index);
-  const before = rest.find(
-    ({ state: { status } }) => status === "pending" || status === "running" || status === "retrying",
-  );
-  if (before)
-    return { ...NOTHING, does: "blocked", because: `${before.step.id} comes first`, by: [before.step.id] };
-  return { ...NOTHING, does: "run", because: "the run comes to its end", attempt: node.attempts + 1 };
-}
-
-function whyRun({ step, state: at }: StepNode, { before, settled }: Known): string {
-  const own = settled.get(step.index);
-  if (own) return own.because;
-  if (at.status === "pending" && at.cause === "stale") return "what was shown has changed since";
-  switch (before[step.index]) {
-    case "failed":
-      return "it failed, and a resume makes a new attempt";
-    case "canceled":
-      return "it was stopped, and a resume makes a new attempt";
-    case "succeeded":
-      return "the run ended here, and a resume asks again";
-    default:
-      return "it is due";
-  }
 }

@@ -1,19 +1,15 @@
 import type { AttemptCause, AttemptRecord, Decision, JournalLine } from "../core/event.ts";
 import { fold } from "../core/fold.ts";
-import { initialState, isPassed, nodeAt, type RunState } from "../core/state.ts";
+import { itemsOf } from "../core/fold-fan.ts";
+import { type PlaceName, placeName } from "../core/ids.ts";
+import { type DefinitionIn, initialState, isPassed, nodeAt, nodeOf, type RunState } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
+import { names, needsText } from "./why-words.ts";
 
 /** One attempt: what led to it, what it waited for, how it ended, what followed. */
-export interface AttemptTrace {
-  /** Of a `foreach`. */
-  readonly item?: number;
+export interface AttemptTrace extends Led {
   readonly attempt: number;
   readonly cause: AttemptCause;
-  /** What led to it, in a sentence. */
-  readonly because: string;
-  /** What had to come first, and when that was; null if nothing had to. */
-  readonly waitedFor: string | null;
-  readonly dueAt: string | null;
   readonly startedAt: string;
   endedAt: string | null;
   adopted: boolean;
@@ -28,66 +24,94 @@ export interface AttemptTrace {
   next: string | null;
 }
 
-type Led = Pick<AttemptTrace, "because" | "waitedFor" | "dueAt">;
-
-/** A step's way through the run. */
-export interface StepTrace {
-  readonly attempts: AttemptTrace[];
-  skipped: { readonly at: string; readonly because: string } | null;
+/** How the run came to an attempt, or to a list. */
+export interface Led {
+  /** In a sentence. */
+  readonly because: string;
+  /** What had to come first, and when that was; null if nothing had to. */
+  readonly waitedFor: string | null;
+  readonly dueAt: string | null;
 }
 
-/** All that a journal tells of why, by the index of the step, and the state that it comes to. */
+/** The way of a step, or of an item of one, through the run. */
+export interface NodeTrace {
+  readonly attempts: AttemptTrace[];
+  skipped: { readonly at: string; readonly because: string } | null;
+  /** Of a step with `foreach`: how the run came to its present list. */
+  list: Led | null;
+}
+
+/** All that a journal tells of why, and the state that it comes to. */
 export interface Trace {
   readonly state: RunState;
-  readonly steps: readonly StepTrace[];
-  /** Sequences: which transition went past a step; by index. */
-  readonly passedBy: ReadonlyMap<number, Transition>;
+  of(place: PlaceName): NodeTrace;
+  /** Sequences: which transition went past a step. */
+  readonly passedBy: ReadonlyMap<string, Transition>;
 }
 
 export type Transition = JournalLine & { readonly event: "transition" };
 type Started = JournalLine & { readonly event: "attempt_started" };
+type Listed = JournalLine & { readonly event: "foreach_started" };
 
 /** Reads the journal once. Raises an `Error` for a line that can not follow. */
-export function traceRun(workflow: Workflow, lines: readonly JournalLine[]): Trace {
-  const tracer = new Tracer(workflow);
+export function traceRun(
+  workflow: Workflow,
+  lines: readonly JournalLine[],
+  definitionIn: DefinitionIn,
+): Trace {
+  const tracer = new Tracer(workflow, definitionIn);
   for (const line of lines) tracer.take(line);
   return tracer;
 }
 
+/** By the names of steps and items: indexes are others once the definition has changed. */
 class Tracer implements Trace {
   readonly state: RunState;
-  readonly steps: StepTrace[];
-  readonly passedBy = new Map<number, Transition>();
+  readonly passedBy = new Map<string, Transition>();
+  readonly #nodes = new Map<string, NodeTrace>();
   /** When a step was last passed, and in which order. */
-  readonly #passed = new Map<number, { readonly at: string; readonly seq: number }>();
-  readonly #enteredBy = new Map<string, Transition>();
+  readonly #passed = new Map<string, { readonly at: string; readonly seq: number }>();
+  /** Sequences: how the run came to a step. */
+  readonly #cameTo = new Map<string, Led>();
   readonly #retries = new Map<string, JournalLine & { readonly event: "retry_scheduled" }>();
   /** Attempts of which nobody knows yet what follows. */
   readonly #open = new Map<string, AttemptTrace>();
   #engine: (JournalLine & { readonly event: "engine_started" }) | null = null;
   #ending: string | null = null;
+  /** Why what was done is done again. */
+  #redone = "the run was resumed";
 
-  constructor(workflow: Workflow) {
-    this.state = initialState(workflow);
-    this.steps = workflow.steps.map(() => ({ attempts: [], skipped: null }));
+  constructor(workflow: Workflow, definitionIn: DefinitionIn) {
+    this.state = initialState(workflow, definitionIn);
+  }
+
+  of(place: PlaceName): NodeTrace {
+    const name = placeName(place);
+    const known = this.#nodes.get(name) ?? { attempts: [], skipped: null, list: null };
+    this.#nodes.set(name, known);
+    return known;
   }
 
   take(line: JournalLine): void {
     if (line.event === "attempt_started") this.#start(line);
+    if (line.event === "foreach_started") this.#list(line);
+    const before = this.#atCursor;
     fold(this.state, line);
     switch (line.event) {
       case "engine_started":
         this.#engine = line;
+        if (line.from !== undefined) this.#redone = `the run was resumed from ${line.from}`;
         if (line.how !== "fork") break;
-        for (const { attempts } of this.steps) for (const attempt of attempts) attempt.shared = true;
+        for (const { attempts } of this.#nodes.values())
+          for (const attempt of attempts) attempt.shared = true;
         break;
       case "attempt_adopted": {
-        const last = this.#last(line.step);
+        const last = this.of(line).attempts.at(-1);
         if (last) last.adopted = true;
         break;
       }
       case "decision": {
-        const last = this.#last(line.step);
+        const last = this.of(line).attempts.at(-1);
         const { decision, comment, volatile } = line;
         if (last) last.decision = { decision, comment, by: volatile.by };
         break;
@@ -95,19 +119,22 @@ class Tracer implements Trace {
       case "attempt_ended":
         this.#end(line.record, line);
         break;
-      case "step_skipped": {
-        const index = this.#index(line.step);
-        const step = this.steps[index];
-        if (step) step.skipped = { at: line.at, because: line.because };
-        this.#passed.set(index, line);
+      case "step_skipped":
+        this.of(line).skipped = { at: line.at, because: line.because };
+        this.#pass(line.step, line);
         break;
-      }
       case "retry_scheduled":
-        this.#retries.set(line.step, line);
-        this.#follow(line.step, `tried again: ${line.because}`);
+        this.#retries.set(placeName(line), line);
+        this.#follow(line, `tried again: ${line.because}`);
         break;
       case "transition":
         this.#move(line);
+        break;
+      case "definition_changed":
+        this.#change(line, before, "the definition was changed");
+        break;
+      case "input_changed":
+        this.#change(line, before, `the input ${line.what} was changed`);
         break;
       case "finally_started":
         this.#ending = `the run was about to end as ${line.status}`;
@@ -124,16 +151,13 @@ class Tracer implements Trace {
   }
 
   #start(line: Started): void {
-    const index = this.#index(line.step);
-    this.#follow(line.step, `attempt ${line.attempt} (${line.cause})`);
-    const step = this.steps[index];
-    if (step === undefined) return;
-    step.skipped = null;
-    step.attempts.push({
-      ...(line.item !== undefined && { item: line.item }),
+    this.#follow(line, `attempt ${line.attempt} (${line.cause})`);
+    const node = this.of(line);
+    node.skipped = null;
+    node.attempts.push({
       attempt: line.attempt,
       cause: line.cause,
-      ...this.#inFork(this.#why(line, index)),
+      ...this.#inFork(this.#why(line, line.cause)),
       startedAt: line.at,
       endedAt: null,
       adopted: false,
@@ -146,126 +170,131 @@ class Tracer implements Trace {
     });
   }
 
+  /** Its items come anew, even if they are as they were. */
+  #list(line: Listed): void {
+    const node = this.of(line);
+    node.skipped = null;
+    node.list = this.#inFork(this.#why({ step: line.step }, line.cause));
+    for (const item of line.items.keys()) this.of({ step: line.step, item }).skipped = null;
+  }
+
   /** What a fork shares was done long before its engine began. */
   #inFork(why: Led): Led {
     if (this.#engine?.how !== "fork" || why.dueAt === null || why.dueAt >= this.#engine.at) return why;
     return { ...why, waitedFor: null, dueAt: this.#engine.at };
   }
 
-  #why(line: Started, index: number): Led {
+  #why(place: PlaceName, cause: AttemptCause): Led {
     const engine = this.#engine?.at ?? null;
-    const from = this.#engine?.from;
-    switch (line.cause) {
+    switch (cause) {
       case "first":
       case "rework":
-        return this.#reached(line.step, index);
+        return place.item === undefined ? this.#reached(place.step) : this.#ofItem(place);
       case "retry": {
-        const retry = this.#retries.get(line.step);
-        const due = retry?.volatile.notBefore ?? null;
-        return {
-          because: retry?.because ?? "it had failed",
-          waitedFor: "the delay of the retry",
-          dueAt: due,
-        };
+        const retry = this.#retries.get(placeName(place));
+        const dueAt = retry?.volatile.notBefore ?? null;
+        return { because: retry?.because ?? "it had failed", waitedFor: "the delay of the retry", dueAt };
       }
       case "interrupted":
         return { because: "how the attempt before it ended is not known", waitedFor: null, dueAt: engine };
       case "resume":
         return { because: "the run was resumed", waitedFor: null, dueAt: engine };
       case "redo":
-        return { because: `the run was resumed from ${from ?? line.step}`, waitedFor: null, dueAt: engine };
+        return { because: this.#redone, waitedFor: null, dueAt: engine };
       case "stale":
         return { because: "what was shown had changed since", waitedFor: null, dueAt: engine };
       default:
-        return line.cause satisfies never;
+        return cause satisfies never;
     }
   }
 
+  /** An item is due with its list. */
+  #ofItem({ step, item = 0 }: PlaceName): Led {
+    const { fan } = nodeOf(this.state, step);
+    const because = `it is item ${item + 1} of ${fan?.size ?? 0} of ${step}`;
+    return { ...(this.of({ step }).list ?? { waitedFor: null, dueAt: null }), because };
+  }
+
   /** How the run came to a step for the first time, or anew. */
-  #reached(id: string, index: number): Led {
+  #reached(id: string): Led {
     const { workflow } = this.state;
+    const { step } = nodeOf(this.state, id);
     const engine = this.#engine?.at ?? null;
-    if (index >= workflow.mainSteps)
+    if (step.index >= workflow.mainSteps)
       return { because: this.#ending ?? "the run came to its end", waitedFor: null, dueAt: null };
     if (workflow.shape === "sequence") {
-      const by = this.#enteredBy.get(id);
-      if (!by) return { because: "first step in the file", waitedFor: null, dueAt: engine };
-      return { because: `from ${by.from}: ${by.because.message}`, waitedFor: by.from, dueAt: by.at };
+      const first = { because: "first step in the file", waitedFor: null, dueAt: engine };
+      return this.#cameTo.get(id) ?? first;
     }
-    const { step } = nodeAt(this.state, index);
     let last: { readonly id: string; readonly at: string; readonly seq: number } | null = null;
     for (const need of step.needs) {
-      const passed = this.#passed.get(need);
+      const { id: needed } = nodeAt(this.state, need).step;
+      const passed = this.#passed.get(needed);
       if (passed && (last === null || passed.seq > last.seq))
-        last = { id: nodeAt(this.state, need).step.id, at: passed.at, seq: passed.seq };
+        last = { id: needed, at: passed.at, seq: passed.seq };
     }
     if (last === null) return { because: "it needs no other step", waitedFor: null, dueAt: engine };
     return { because: needsText(this.state, step.needs), waitedFor: last.id, dueAt: last.at };
   }
 
   #end(record: AttemptRecord, line: JournalLine & { readonly event: "attempt_ended" }): void {
-    const last = this.#last(record.step);
+    const last = this.of(record).attempts.at(-1);
     if (!last) return;
     last.record = record;
     last.endedAt = line.volatile.endedAt;
-    this.#open.set(record.step, last);
-    const index = this.#index(record.step);
-    if (!isPassed(nodeAt(this.state, index).state)) return;
-    this.#passed.set(index, line);
-    if (this.state.workflow.shape !== "graph") return;
-    const freed = (this.state.dependents[index] ?? []).filter((next) => this.state.due.has(next));
-    if (freed.length > 0) this.#follow(record.step, `${names(this.state, freed)} could begin`);
+    this.#open.set(placeName(record), last);
+    this.#pass(record.step, line);
+    const { state } = this;
+    const node = nodeOf(state, record.step);
+    if (state.workflow.shape !== "graph" || !isPassed(node.state)) return;
+    const freed = (state.dependents[node.index] ?? []).filter((next) => state.due.has(next));
+    if (freed.length > 0) this.#follow(record, `${names(state, freed)} could begin`);
+  }
+
+  /** One with `foreach` is passed by the last of its items. */
+  #pass(step: string, { at, seq }: JournalLine): void {
+    if (isPassed(nodeOf(this.state, step).state)) this.#passed.set(step, { at, seq });
   }
 
   #move(line: Transition): void {
     const target =
       line.to === "done" ? "the end of the run" : line.to === "fail" ? "the run fails" : `on to ${line.to}`;
-    this.#follow(line.from, `${target}: ${line.because.message}`);
-    this.#enteredBy.set(line.to, line);
-    const from = this.#index(line.from);
-    const to = this.state.indexOf.get(line.to) ?? this.state.workflow.mainSteps;
-    for (let index = from + 1; index < to; index += 1) this.passedBy.set(index, line);
+    const { state } = this;
+    const node = nodeOf(state, line.from);
+    const next = `${target}: ${line.because.message}`;
+    this.#follow({ step: line.from }, next);
+    for (const item of node.fan ? itemsOf(node.fan).keys() : [])
+      this.#follow({ step: line.from, item }, next);
+    const because = `from ${line.from}: ${line.because.message}`;
+    this.#cameTo.set(line.to, { because, waitedFor: line.from, dueAt: line.at });
+    const to = state.indexOf.get(line.to) ?? state.workflow.mainSteps;
+    for (let index = node.index + 1; index < to; index += 1)
+      this.passedBy.set(nodeAt(state, index).step.id, line);
   }
 
-  #follow(step: string, next: string): void {
-    const open = this.#open.get(step);
+  /** A sequence goes back by it to the first step that it concerns. `before`: where it was. */
+  #change({ at }: JournalLine, before: string | null, because: string): void {
+    this.#redone = because;
+    const now = this.#atCursor;
+    if (now !== null && now !== before) this.#cameTo.set(now, { because, waitedFor: null, dueAt: at });
+  }
+
+  get #atCursor(): string | null {
+    const { cursor, workflow } = this.state;
+    return workflow.shape === "sequence" && typeof cursor === "number"
+      ? nodeAt(this.state, cursor).step.id
+      : null;
+  }
+
+  #follow(place: PlaceName, next: string): void {
+    const name = placeName(place);
+    const open = this.#open.get(name);
     if (open) open.next = next;
-    this.#open.delete(step);
+    this.#open.delete(name);
   }
 
   #followAll(next: string): void {
     for (const open of this.#open.values()) open.next = next;
     this.#open.clear();
   }
-
-  #last(step: string): AttemptTrace | undefined {
-    return this.steps[this.#index(step)]?.attempts.at(-1);
-  }
-
-  #index(step: string): number {
-    return this.state.indexOf.get(step) ?? -1;
-  }
 }
-
-const MAX_NAMES = 5;
-
-export function names(state: RunState, indexes: readonly number[]): string {
-  const ids = indexes.slice(0, MAX_NAMES).map((index) => nodeAt(state, index).step.id);
-  const more = indexes.length - ids.length;
-  return more > 0 ? `${ids.join(", ")} and ${more} more` : ids.join(", ");
-}
-
-function needsText(state: RunState, needs: readonly number[]): string {
-  const [first] = needs;
-  if (needs.length === 1 && first !== undefined) {
-    const { step, state: at } = nodeAt(state, first);
-    return `it needs ${step.id}, which ${PASSED[at.status] ?? "was passed"}`;
-  }
-  return `it needs ${names(state, needs)}, which were passed`;
-}
-
-const PASSED: Readonly<Record<string, string>> = {
-  succeeded: "succeeded",
-  skipped: "was skipped",
-  failed: "failed, and may",
-};

@@ -24,6 +24,12 @@ export interface GateRecord {
   readonly volatile: { readonly nonce: string };
 }
 
+export function gateDigest(message: unknown, shows: unknown): string {
+  return createHash("sha256")
+    .update(JSON.stringify([message, shows]))
+    .digest("hex");
+}
+
 /** Renders what an approval shows; raises `PreparationError`. Artifacts are named by their path in the run. */
 export function prepareGate(context: Omit<AttemptContext<ApprovalStep>, "base" | "cookie">): GateRecord {
   const { state, node, step, attempt } = context;
@@ -45,15 +51,12 @@ export function prepareGate(context: Omit<AttemptContext<ApprovalStep>, "base" |
       sha256: digestOf(join(context.places.runDir, file)) ?? sha256,
     }));
   });
-  const digest = createHash("sha256")
-    .update(JSON.stringify([message, shows]))
-    .digest("hex");
   return {
     step: step.id,
     attempt,
     message,
     shows,
-    digest,
+    digest: gateDigest(message, shows),
     volatile: { nonce: randomBytes(8).toString("hex") },
   };
 }

@@ -10,7 +10,19 @@ export interface RandomWorkflow {
   readonly what: string;
 }
 
-type Kind = "plain" | "output" | "reader" | "flaky" | "allowed" | "fan" | "skipped" | "gate";
+const KINDS = [
+  "plain",
+  "output",
+  "reader",
+  "flaky",
+  "allowed",
+  "fan",
+  "nested",
+  "nested fan",
+  "skipped",
+  "gate",
+] as const;
+type Kind = (typeof KINDS)[number];
 
 interface Draw {
   readonly kind: Kind;
@@ -20,7 +32,7 @@ interface Draw {
 }
 
 const draw = fc.record<Draw>({
-  kind: fc.constantFrom("plain", "output", "reader", "flaky", "allowed", "fan", "fan", "skipped", "gate"),
+  kind: fc.constantFrom(...KINDS),
   needs: fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
   word: fc.constantFrom("ash", "birch", "cedar", "elm"),
   items: fc.array(fc.nat(9), { maxLength: 3 }),
@@ -104,6 +116,29 @@ function body(
         [`foreach: ${JSON.stringify(items)}`, `foreach: ${JSON.stringify([...items, 77])}`, "foreach"],
         run('echo "item {{item}} at {{item_index}}"; echo "y={{item}}" >> "$WF_OUTPUT"'),
       ];
+    case "nested":
+    case "nested fan": {
+      const isFan = kind === "nested fan";
+      const given = isFan ? "{{item}}" : word;
+      return [
+        // One for which its `when` is true.
+        ...(isFan ? [[`foreach: ${JSON.stringify([...items, 8])}`] as const] : []),
+        ["workflow:"],
+        ["  inputs: [x]"],
+        ["  steps:"],
+        ["    - id: first"],
+        [
+          `      run: 'echo "y={{inputs.x}}" >> "$WF_OUTPUT"'`,
+          `      run: 'echo "y=not {{inputs.x}}" >> "$WF_OUTPUT"'`,
+          "nested script",
+        ],
+        ["    - id: second"],
+        [`      when: inputs.x != 3`, `      when: inputs.x == "none"`, "nested when"],
+        [`      run: 'echo "{{steps.first.outputs.y}}"'`],
+        ["  outputs: { y: '{{steps.first.outputs.y}}' }"],
+        [`with: { x: '${given}' }`, `with: { x: 'not ${given}' }`, "with"],
+      ];
+    }
     case "skipped":
       return [["when: 1 == 2", "when: 1 == 1", "when"], run(`echo never ${word}`)];
     case "gate": {

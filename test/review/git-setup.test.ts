@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { VERSION } from "../../src/system/version.ts";
 import { checkOutput } from "../cli/schemas.ts";
-import { type Project, projectFor, type Result } from "../rig/project.ts";
+import { projectFor, type Result } from "../rig/project.ts";
+import { Repository } from "../rig/repository.ts";
 
 const FLOW = `id: flow
 providers:
@@ -20,21 +20,7 @@ steps:
     run: echo "in $WF_RUN_DIR"; echo word
 `;
 
-class Repository {
-  readonly project: Project;
-
-  constructor(project: Project) {
-    this.project = project;
-    this.git("init", "--quiet", "--initial-branch=main");
-    fs.writeFileSync(project.path(".gitignore"), ".wf\n");
-  }
-
-  git(...args: string[]): string {
-    const own = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false"];
-    const env = { PATH: process.env.PATH ?? "", HOME: this.project.dir, GIT_CONFIG_NOSYSTEM: "1" };
-    return execFileSync("git", ["-C", this.project.dir, ...own, ...args], { encoding: "utf8", env });
-  }
-
+class KeptRuns extends Repository {
   /** A new run of the workflow, in the place of the one that was kept, committed. */
   async keepRun(text = FLOW): Promise<void> {
     const { project } = this;
@@ -43,8 +29,7 @@ class Repository {
     const [newest = ""] = project.runDirs().slice(-1);
     fs.rmSync(project.path("kept"), { recursive: true, force: true });
     fs.renameSync(newest, project.path("kept"));
-    this.git("add", "--all");
-    this.git("commit", "--quiet", "--message", "a run");
+    this.commit("a run");
   }
 
   wf(...args: string[]): Promise<Result> {
@@ -53,7 +38,7 @@ class Repository {
 }
 
 test("git diff shows nothing of a rerun, and of a real change only the change", async (t) => {
-  const repository = new Repository(projectFor(t));
+  const repository = new KeptRuns(projectFor(t));
   await repository.keepRun();
   assert.equal((await repository.wf("git-setup")).code, 0);
   repository.git("add", "--all");
@@ -117,7 +102,7 @@ diff --git a/kept/workflow.yaml b/kept/workflow.yaml
 
 test("it is set up once, told apart, and taken back to the byte", async (t) => {
   const project = projectFor(t);
-  const repository = new Repository(project);
+  const repository = new KeptRuns(project);
   const config = project.path(".git/config");
   const attributes = project.path(".gitattributes");
   const before = fs.readFileSync(config, "utf8");
@@ -152,7 +137,7 @@ test("it is set up once, told apart, and taken back to the byte", async (t) => {
 
 test("what others wrote around it stays, and lines of another version are replaced", async (t) => {
   const project = projectFor(t);
-  const repository = new Repository(project);
+  const repository = new KeptRuns(project);
   const attributes = project.path(".gitattributes");
   fs.writeFileSync(attributes, "*.png binary\n");
   repository.git("config", "diff.wf-run.xfuncname", "^own");
@@ -174,7 +159,7 @@ test("what others wrote around it stays, and lines of another version are replac
 
 test("a clone has the lines and not the configuration, and is told so", async (t) => {
   const project = projectFor(t);
-  const repository = new Repository(project);
+  const repository = new KeptRuns(project);
   await repository.wf("git-setup");
   repository.git("config", "--unset", "diff.wf-run.textconv");
   const check = await project.wf(["git-setup", "--check"], { cwd: project.path(".wf") });

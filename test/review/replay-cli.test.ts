@@ -92,23 +92,23 @@ test("another script, prompt and output of the run are shown, each with its line
     stdout,
     `.wf/runs/r: 4 differences
 
-ship.yaml:11  build, attempt 1, has another script   [script]
+ship.yaml:12  build, attempt 1, has another script   [script]
     -echo "attempt $WF_ATTEMPT"
     +echo "try $WF_ATTEMPT"
      test "$WF_ATTEMPT" = 2
      echo "size=7" >> "$WF_OUTPUT"
 
-ship.yaml:11  build, attempt 2, has another script   [script]
+ship.yaml:12  build, attempt 2, has another script   [script]
     -echo "attempt $WF_ATTEMPT"
     +echo "try $WF_ATTEMPT"
      test "$WF_ATTEMPT" = 2
      echo "size=7" >> "$WF_OUTPUT"
 
-ship.yaml:19  look, attempt 1, has another prompt   [prompt]
+ship.yaml:20  look, attempt 1, has another prompt   [prompt]
     -Look at 7 of <run>.
     +Look well at 7 of <run>.
 
-ship.yaml:29  the run has other outputs   [end]
+ship.yaml:30  the run has other outputs   [end]
      {
     -  "size": 7
     +  "bytes": 7
@@ -224,11 +224,11 @@ for (const [name, from, to, expected] of PATHS) {
         stdout,
         `.wf/runs/r: 2 differences
 
-ship.yaml:2  the input loud is not declared any more   [inputs]
+ship.yaml:3  the input loud is not declared any more   [inputs]
     expected  loud
     actual    quiet
 
-ship.yaml:2  the record has no value for the input quiet   [inputs]
+ship.yaml:3  the record has no value for the input quiet   [inputs]
     expected  loud
     actual    quiet
 

@@ -23,9 +23,9 @@ const CHANGES: Readonly<
     "checks {{item}}",
     "looks at {{item}}",
     [
-      "flows/ship.yaml:17 check/item-0, attempt 1, has another script [script]",
-      "flows/ship.yaml:17 check/item-1, attempt 1, has another script [script]",
-      "flows/ship.yaml:17 check/item-1, attempt 2, has another script [script]",
+      "flows/ship.yaml:18 check/item-0, attempt 1, has another script [script]",
+      "flows/ship.yaml:18 check/item-1, attempt 1, has another script [script]",
+      "flows/ship.yaml:18 check/item-1, attempt 2, has another script [script]",
     ],
   ],
   "another item in the list": [
@@ -79,8 +79,8 @@ const CHANGES: Readonly<
     "from $WF_RUN_DIR",
     "out of $WF_RUN_DIR",
     [
-      "flows/flows/region.yaml:9 deploy/item-0/push, attempt 1, has another script [script]",
-      "flows/flows/region.yaml:9 deploy/item-1/push, attempt 1, has another script [script]",
+      "flows/flows/region.yaml:12 deploy/item-0/push, attempt 1, has another script [script]",
+      "flows/flows/region.yaml:12 deploy/item-1/push, attempt 1, has another script [script]",
     ],
   ],
   "another list in a nested file": [
@@ -106,8 +106,8 @@ const CHANGES: Readonly<
     "url: 'https",
     "url: 'http",
     [
-      "flows/flows/region.yaml:24 the run of deploy/item-0 has other outputs [end]",
-      "flows/flows/region.yaml:24 the run of deploy/item-1 has other outputs [end]",
+      "flows/flows/region.yaml:25 the run of deploy/item-0 has other outputs [end]",
+      "flows/flows/region.yaml:25 the run of deploy/item-1 has other outputs [end]",
       "flows/ship.yaml:38 the run has other outputs [end]",
     ],
   ],
@@ -158,6 +158,13 @@ test("a replay answers items and replays nested runs; a fixture of them is check
       assert.ok(text.includes(from), `${path} has no ${from}`);
       fs.writeFileSync(join(broken, path), text.replace(from, to));
       assert.deepEqual(await foundIn(broken, file), due);
+      fs.rmSync(broken, { recursive: true });
+    }
+    for (const [path, due] of MISSING) {
+      const broken = project.path("broken");
+      fs.cpSync(fixture, broken, { recursive: true });
+      fs.rmSync(join(broken, path), { recursive: true });
+      assert.deepEqual((await foundIn(broken, file)).slice(0, 1), [due], path);
       fs.rmSync(broken, { recursive: true });
     }
   });
@@ -247,6 +254,25 @@ const DAMAGES: readonly (readonly [path: string, from: string, to: string, due: 
     '"succeeded"',
     '"failed"',
     ["steps/check/item-1/attempt-2/attempt.json: it is not what the journal says"],
+  ],
+];
+
+/** What is taken out of it, and the first that a check is to say. */
+const MISSING: readonly (readonly [path: string, due: string])[] = [
+  [`${NOTED}/run.json`, `${NOTED}/run.json: it is missing, or no JSON object`],
+  [`${NOTED}/progress.ndjson`, `${NOTED}/progress.ndjson: it is missing`],
+  [NOTED, `${NOTED}: it is missing, and is the run of note`],
+  [
+    "steps/check/item-1/attempt-1",
+    "steps/check/item-1/attempt-1/attempt.json: it is missing, or no JSON object",
+  ],
+  [
+    `${NOTED}/steps/write/attempt-1/outputs/note.txt`,
+    `${NOTED}/steps/write/attempt-1/outputs/note.txt: it is missing, and is the output note of write`,
+  ],
+  [
+    "steps/tell/attempt-1/run/steps/say/attempt-1/script.sh",
+    "the record has no script.sh of tell/say, attempt 1",
   ],
 ];
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { verifyRun } from "../../src/review/verify.ts";
 import { type Case, kills } from "../crash/cases.ts";
@@ -14,7 +16,9 @@ import {
   WIDE_SCENARIOS,
 } from "../crash/scenarios.ts";
 import { HELD_WORKFLOW, killEngine, letGo, startHeld } from "../rig/held.ts";
+import { readJournal, readRun } from "../rig/journal.ts";
 import { projectFor } from "../rig/project.ts";
+import { until } from "../rig/wait.ts";
 
 /** All that is found of a run, as `level rule path`. */
 async function findingsOf(runDir: string): Promise<string[]> {
@@ -88,6 +92,9 @@ test("a run that was cut off is sound, and said to be cut off", async (t) => {
   const project = projectFor(t);
   const held = await startHeld(project, HELD_WORKFLOW);
   assert.deepEqual(await findingsOf(held.runDir), []);
+  // One that is killed in the middle of writing it leaves a temporary file, which is a note of its own.
+  const { length } = readJournal(held.runDir);
+  await until(() => readRun(held.runDir).volatile.seq === length, "the snapshot to be written");
   await killEngine(held);
   assert.deepEqual(await findingsOf(held.runDir), [
     "note interrupted .: it was cut off, and nobody drives it",
@@ -99,4 +106,18 @@ test("a run that was cut off is sound, and said to be cut off", async (t) => {
   ]);
   assert.equal((await project.wf(["resume", held.runDir])).code, 0);
   assert.deepEqual(await findingsOf(held.runDir), []);
+});
+
+test("what a driven run's engine is about to rename was not cut off; what stays was", async (t) => {
+  const project = projectFor(t);
+  const held = await startHeld(project, HELD_WORKFLOW);
+  const temp = join(held.runDir, ".run.json.tmp-0123456789ab-7");
+  fs.writeFileSync(temp, "{");
+  const looking = findingsOf(held.runDir);
+  // The first look is over.
+  fs.rmSync(temp);
+  assert.deepEqual(await looking, []);
+  fs.writeFileSync(temp, "{");
+  const found = ["note left-over .run.json.tmp-0123456789ab-7: a write was cut off here"];
+  assert.deepEqual(await findingsOf(held.runDir), found);
 });

@@ -5,10 +5,18 @@ import { type Parsed, Rig } from "../cli/rig.ts";
 import { checkOutput } from "../cli/schemas.ts";
 import { type Case, kills } from "../crash/cases.ts";
 import { undisturbed } from "../crash/run-case.ts";
-import { drive, GATE_SCENARIOS, isEnded, SCENARIOS, type Scenario, stage } from "../crash/scenarios.ts";
+import {
+  drive,
+  GATE_SCENARIOS,
+  isEnded,
+  SCENARIOS,
+  type Scenario,
+  stage,
+  WIDE_SCENARIOS,
+} from "../crash/scenarios.ts";
 import { putFile } from "../rig/gates.ts";
 import { killEngine, letGo, processOf, startHeld, untilAtWork } from "../rig/held.ts";
-import { readJournal, untilEvent } from "../rig/journal.ts";
+import { type Line, readJournal, untilEvent } from "../rig/journal.ts";
 import { isGone, kill } from "../rig/processes.ts";
 import { type Project, projectFor } from "../rig/project.ts";
 import { digestOf } from "../rig/tree.ts";
@@ -330,7 +338,9 @@ b     pending    blocked  not reached: the run ended as failed; resume: blocked:
   );
 });
 
-for (const scenario of [...SCENARIOS, ...GATE_SCENARIOS].filter(({ cancelAt }) => cancelAt === undefined)) {
+const COMPARED = [...SCENARIOS, ...WIDE_SCENARIOS, ...GATE_SCENARIOS];
+
+for (const scenario of COMPARED.filter(({ cancelAt }) => cancelAt === undefined)) {
   test(`after a crash a resume does what was told: ${scenario.name}`, async () => {
     const plain = await undisturbed(scenario);
     await plain.project.remove();
@@ -351,22 +361,45 @@ async function compare(scenario: Scenario, fault: Case["fault"]): Promise<void> 
     if (!runDir || isEnded(runDir, scenario)) return;
     // A wrapper that is about to end may not have; a step that waits for its resume goes on.
     await project.quiet(1000).catch(() => undefined);
-    const { steps } = JSON.parse((await project.wf(["why", runDir, "--json"])).stdout);
-    const before = readJournal(runDir).length;
+    const told: Parsed = JSON.parse((await project.wf(["why", runDir, "--json"])).stdout);
+    checkOutput("why", told);
+    const looked = journals(told);
     await drive(project, scenario);
-    const after = readJournal(runDir).slice(before);
-    const told = `${scenario.name} ${JSON.stringify(fault)}`;
-    for (const { step, resume } of steps as Parsed[]) {
-      const [next] = after.filter((line) => line.event === "attempt_started" && line.step === step);
-      const adopted = after.some((line) => line.event === "attempt_adopted" && line.step === step);
-      const what = `${told}: ${step}: ${resume.does}: ${resume.because}`;
-      if (resume.does === "reuse") assert.ok(next === undefined || next.cause === "rework", what);
-      if (resume.does === "run") assert.equal(next?.attempt, resume.attempt, what);
-      assert.equal(adopted, resume.does === "adopt", what);
+    for (const { run, length } of looked) {
+      const after = readJournal(run.runDir).slice(length);
+      for (const step of run.steps.flatMap((each: Parsed) => [each, ...each.items]))
+        did(step, after, `${scenario.name} ${JSON.stringify(fault)}`);
     }
   } finally {
     await project.remove();
   }
+}
+
+interface Looked {
+  readonly run: Parsed;
+  readonly length: number;
+}
+
+/** The run, and those nested in it that are gone on with where they are; how long their journals are. */
+function journals(run: Parsed): Looked[] {
+  const parts: Parsed[] = run.steps.flatMap((step: Parsed) => [step, ...step.items]);
+  const inner = parts.flatMap((part) => (part.run && part.resume.does !== "run" ? journals(part.run) : []));
+  return [{ run, length: readJournal(run.runDir).length }, ...inner];
+}
+
+/** That a resume did with a step or an item what had been told. */
+function did({ step, item, name, resume, items }: Parsed, after: readonly Line[], where: string): void {
+  // What a step with items does, these do.
+  if (items.length > 0) return;
+  const own = after.filter((line) => line.step === step && (line.item ?? null) === item);
+  const is = (...events: string[]) => own.filter(({ event }) => events.includes(event));
+  const [next] = is("attempt_started", "foreach_started");
+  const what = `${where}: ${name}: ${resume.does}: ${resume.because}`;
+  if (resume.does === "reuse") assert.ok(next === undefined || next.cause === "rework", what);
+  if (resume.does === "run") assert.equal(next?.attempt ?? null, resume.attempt, what);
+  if (resume.does === "run") assert.ok(next, what);
+  if (resume.does !== "wait")
+    assert.equal(is("attempt_adopted", "attempt_resumed").length > 0, resume.does === "adopt", what);
 }
 
 test("an older record does not say why, and a damaged run is refused", async (t) => {

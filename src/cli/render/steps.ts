@@ -78,7 +78,7 @@ function stepRows(step: StepTree, ofRun: OfRun, by: string): Row[] {
 }
 
 /** `item-3 (prod)`. */
-function itemLabel(item: number, value: Json): string {
+export function itemLabel(item: number, value: Json): string {
   const text = oneLine(typeof value === "string" ? value : JSON.stringify(value));
   return `item-${item} (${text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text})`;
 }
@@ -181,12 +181,18 @@ function ofItems({ record }: StepTree, cutOff: boolean, over: boolean): string {
   return `${failed ?? 0} of ${all} failed${may}${hasAny(others) ? `; ${countsText(others, over)}` : ""}`;
 }
 
-/** What its own steps say better, when they stand beneath, is left out. */
 function errorOf({ record: { error }, nested }: StepTree): string {
   if (error === undefined) return "";
-  const isTold = nested.is === "shown" && error.code === "NESTED_FAILED";
-  const message = isTold ? (/^its run [^:]*/.exec(error.message)?.[0] ?? error.message) : error.message;
-  return `: ${oneLine(message)}   [${error.code}]`;
+  return `: ${oneLine(ownMessage(error, nested.is === "shown"))}   [${error.code}]`;
+}
+
+/** What its own steps say better, when they stand beneath, is left out. */
+export function ownMessage(
+  { code, message }: NonNullable<StepRecord["error"]>,
+  isToldBeneath: boolean,
+): string {
+  const isTold = isToldBeneath && code === "NESTED_FAILED";
+  return isTold ? (/^its run [^:]*/.exec(message)?.[0] ?? message) : message;
 }
 
 function whatFor({ nested }: StepTree): string {
