@@ -3,7 +3,11 @@ import { dirname, join } from "node:path";
 import type { Prepared } from "../steps/prepare.ts";
 
 /** A folder of this number that the journal does not know can not have run: its place is taken. */
-export function makeAttempt(dir: string, command: Prepared, work: string | null): void {
+export function makeAttempt(
+  dir: string,
+  command: Pick<Prepared, "files" | "folders">,
+  work: string | null,
+): void {
   // Looked at first: an error that is thrown and caught costs more than either.
   if (lstatSync(dir, { throwIfNoEntry: false })) rmSync(dir, { recursive: true });
   else if (!statSync(dirname(dir), { throwIfNoEntry: false })) mkdirSync(dirname(dir), { recursive: true });
