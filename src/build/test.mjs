@@ -47,7 +47,7 @@ function testsIn(place) {
 
 /** Tests of the command line run what users run. */
 function buildIfStale() {
-  const built = statSync(join(root, "dist/cli.js"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const built = statSync(join(root, "dist/cli.cjs"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).map((name) =>
     join(root, "src", name),
   );

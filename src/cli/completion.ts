@@ -4,8 +4,8 @@ import { viewNested } from "../review/inside.ts";
 import { type CurrentView, viewRun } from "../review/view.ts";
 import { ENTRIES } from "./catalog.ts";
 import { findRun, findRunsDir, listRuns } from "./find-run.ts";
-import { configure } from "./parse.ts";
 import { attemptMeant, resolveName } from "./step-name.ts";
+import { configure } from "./yargs.ts";
 
 const MAX_RUNS = 50;
 const MAX_NAMES = 200;

@@ -69,7 +69,8 @@ async function gatesOfAttempt(
 /** The gate that a line of the journal opened. */
 export function gateOpenedBy(line: JournalLine, runDir: string, within = ""): OpenGate | null {
   // Nothing else is started without a process, unless it fails at once or is a nested run: then there is no such file.
-  if (line.event !== "attempt_started" || line.volatile) return null;
+  if (line.event !== "attempt_started") return null;
+  if (line.volatile && (!("notAnswered" in line.volatile) || "process" in line.volatile)) return null;
   const { step, attempt } = line;
   const gate = readGate(attemptDir(runDir, line));
   return gate && { name: nameWithin(within, line), runDir, step, attempt, gate, decided: null };
@@ -78,7 +79,8 @@ export function gateOpenedBy(line: JournalLine, runDir: string, within = ""): Op
 /** The gates that are open in a state, as an engine has it that takes a run up again. */
 export function gatesOf(state: RunState, runDir: string, within = ""): OpenGate[] {
   return state.steps.flatMap(({ step: { id: step }, state: at }) => {
-    if (at.status !== "waiting" || at.nested) return [];
+    // What a fixture decides is asked of nobody.
+    if (at.status !== "waiting" || at.nested || at.answeredFrom) return [];
     const { attempt } = at;
     const gate = readGate(attemptDir(runDir, { step, attempt }));
     return [{ name: nameWithin(within, { step }), runDir, step, attempt, gate, decided: null }];

@@ -1,155 +1,63 @@
-import yargs, { type Argv } from "yargs";
-import { WfError } from "../core/problem.ts";
-import { nearest } from "../language/did-you-mean.ts";
-import { Args, type Command, toYargs } from "./command.ts";
+import { Args, type Command, type Option } from "./command.ts";
 
-/** What a command line says; null if it asked for help, which has been printed. Raises USAGE. */
+/**
+ * What a command line says; null if it asked for help, which has been printed. Raises USAGE. Loading yargs takes
+ * longer than most commands: a line in which there is nothing to judge is read without it, to the same result.
+ */
 export async function parse(command: Command, argv: readonly string[]): Promise<Args | null> {
-  refuseUnknownOptions(command, argv.slice(1));
-  let given: Readonly<Record<string, unknown>> | null = null;
-  const parser = configure(yargs(withoutSeparator(argv)), command, (found) => {
-    given = found;
-  });
-  await parser.parseAsync();
-  return given === null ? null : new Args(given, command.options);
+  const plain = parsePlain(command, argv.slice(1));
+  if (plain !== null) return plain;
+  const { parseByYargs } = await import("./yargs.ts");
+  return parseByYargs(command, argv);
 }
 
-export function configure(
-  parser: Argv,
-  command: Command,
-  take: (given: Record<string, unknown>) => void,
-): Argv {
-  return parser
-    .scriptName("wf")
-    .detectLocale(false)
-    .exitProcess(false)
-    .version(false)
-    .help("help", "show this")
-    .alias("help", "h")
-    .wrap(Math.min(100, Math.max(60, process.stdout.columns ?? 100)))
-    .parserConfiguration({
-      // A value is the text that was given: 1e3, 0x10 and 007 are not numbers here, --input a.b=c no object.
-      "parse-numbers": false,
-      "parse-positional-numbers": false,
-      "dot-notation": false,
-      "camel-case-expansion": false,
-      "boolean-negation": false,
-      "greedy-arrays": false,
-    })
-    .strict()
-    .fail((message, error) => {
-      throw usageError(message ?? error.message, command);
-    })
-    .command(
-      yargsUsage(command.usage),
-      command.describe,
-      (builder) => describe(builder, command),
-      (found) => take(found),
-    );
-}
-
-function describe(builder: Argv, command: Command): Argv {
-  for (const [name, text] of Object.entries(command.positionals)) {
-    builder.positional(name, { type: "string", describe: text });
+/** Of a line of options that are known, each with a value if it takes one, and of as many words as there have to be. */
+export function parsePlain(command: Command, argv: readonly string[]): Args | null {
+  const options = new Map<string, readonly [string, Option]>();
+  for (const [name, option] of Object.entries(command.options)) {
+    options.set(`--${name}`, [name, option]);
+    if (option.alias !== undefined) options.set(`-${option.alias}`, [name, option]);
   }
-  for (const [name, option] of Object.entries(command.options)) builder.option(name, toYargs(option));
-  for (const [line, text] of command.examples) builder.example(line, text);
-  return builder;
-}
-
-/** `run FILE [ID]` → `run <FILE> [ID]`, `graph FILE|RUN` → `graph <FILE|RUN>`, `validate FILE…` → `validate <FILE..>`, `[ARGUMENT…]` → `[ARGUMENT..]`. */
-function yargsUsage(usage: string): string {
-  const required = /(?<!\[)\b([A-Z]+(?:\|[A-Z]+)*)(\u2026?)/g;
-  return usage
-    .replace(required, (_, name, many) => `<${name}${many === "" ? "" : ".."}>`)
-    .replaceAll("\u2026]", "..]");
-}
-
-/** The parser's sentences, with what was likely meant. */
-function usageError(message: string, command: Command): WfError {
-  const name = command.usage.split(" ")[0] as string;
-  const look = `wf ${name} --help`;
-  const extra = /^Unknown arguments?: (.+)$/s.exec(message)?.[1];
-  if (extra !== undefined) {
-    return new WfError({
-      code: "USAGE",
-      message: `wf ${name} does not take so many arguments: ${extra} is too much`,
-      hint: `usage: wf ${command.usage}`,
-    });
-  }
-  const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
-  if (lacking !== undefined) {
-    return new WfError({ code: "USAGE", message: `${dashed(lacking)} needs a value`, hint: look });
-  }
-  if (/^Not enough non-option arguments/.test(message)) {
-    return new WfError({
-      code: "USAGE",
-      message: `wf ${name} needs ${needed(command.usage)}`,
-      hint: `usage: wf ${command.usage}`,
-    });
-  }
-  const choice = /Argument: (.+), Given: "?(.*?)"?, Choices: (.+)$/s.exec(message);
-  if (choice) {
-    const [, option, value, choices] = choice as unknown as [string, string, string, string];
-    return new WfError({
-      code: "USAGE",
-      message: `--${option} can not be ${JSON.stringify(value)}`,
-      hint: `one of: ${choices.replaceAll('"', "")}`,
-    });
-  }
-  return new WfError({ code: "USAGE", message, hint: look });
-}
-
-/** `wf diff main HEAD -- PATH`, as git has it: what stands after it is an argument too, which the parser would drop. */
-function withoutSeparator(argv: readonly string[]): string[] {
-  const at = argv.indexOf("--");
-  const after = at < 0 ? [] : argv.slice(at + 1);
-  return after.some((argument) => argument.startsWith("-"))
-    ? [...argv]
-    : [...argv.slice(0, at < 0 ? argv.length : at), ...after];
-}
-
-/** Before anything else is looked at: an unknown option would take the next argument for its value. */
-function refuseUnknownOptions(command: Command, argv: readonly string[]): void {
-  const options = Object.entries(command.options);
-  const flags = new Set(["help", "h"]);
-  const taking = new Set<string>();
-  for (const [name, { kind, alias }] of options) {
-    for (const each of alias === undefined ? [name] : [name, alias])
-      (kind === "flag" ? flags : taking).add(each);
-  }
+  const given: Record<string, unknown> = {};
+  const words: string[] = [];
   for (let index = 0; index < argv.length; index += 1) {
     const argument = argv[index] as string;
-    if (argument === "--") return;
-    const [, name, value] = /^--([^=]+)(=?)/s.exec(argument) ?? /^-([A-Za-z])(.?)/s.exec(argument) ?? [];
-    if (name === undefined) continue;
-    if (taking.has(name)) index += value === "" ? 1 : 0;
-    else if (!flags.has(name)) throw unknownOption(command, name);
-    else if (argument.startsWith("--") && value === "=") {
-      throw new WfError({ code: "USAGE", message: `${dashed(name)} takes no value` });
+    // yargs takes `true` and `false` for the value of a flag before them.
+    if (["", "true", "false"].includes(argument)) return null;
+    if (!argument.startsWith("-")) {
+      words.push(argument);
+      continue;
     }
+    const [, written = argument, inline] = /^(--[^=]+)=(.*)$/s.exec(argument) ?? [];
+    const [name, option] = options.get(written) ?? [];
+    if (name === undefined || option === undefined) return null;
+    if (option.kind === "flag") {
+      if (inline !== undefined || name in given) return null;
+      given[name] = true;
+      continue;
+    }
+    if (inline === undefined) index += 1;
+    const value = inline ?? argv[index] ?? "";
+    // Of some values yargs takes the quotes away.
+    if (/^(?:$|[-"'])/.test(value) || option.choices?.includes(value) === false) return null;
+    if (option.kind === "list") given[name] = [...((given[name] as string[] | undefined) ?? []), value];
+    else if (name in given) return null;
+    else given[name] = value;
   }
+  return takeWords(command, words, given) ? new Args(given, command.options) : null;
 }
 
-function unknownOption(command: Command, name: string): WfError {
-  const own = command.usage.split(" ")[0] as string;
-  const near = nearest(name, ["help", ...Object.keys(command.options)]);
-  return new WfError({
-    code: "USAGE",
-    message: `wf ${own} has no option ${dashed(name)}`,
-    hint:
-      near === null
-        ? `all options: wf ${own} --help`
-        : `did you mean ${dashed(near)}? all options: wf ${own} --help`,
-  });
-}
-
-function dashed(name: string): string {
-  return name.length === 1 ? `-${name}` : `--${name}`;
-}
-
-function needed(usage: string): string {
-  const all = usage.matchAll(/(?<!\[)\b[A-Z]+(?:\|[A-Z]+)*/g);
-  const names = [...all].map(([name]) => name.replaceAll("|", " or a "));
-  return names.length === 1 ? `a ${names[0]}` : names.map((name) => `a ${name}`).join(" and ");
+/** `run FILE [ID]`, `validate FILE…`, `prune [RUN…]` */
+function takeWords({ usage }: Command, words: readonly string[], given: Record<string, unknown>): boolean {
+  let next = 0;
+  // `FILE|RUN`: what yargs makes of it is its own affair.
+  if (usage.includes("|")) return false;
+  for (const word of usage.split(" ").slice(1)) {
+    const [, bracket, name = "", many] = /^(\[?)(.+?)(\u2026?)\]?$/.exec(word) ?? [];
+    const own = many === "" ? words.slice(next, next + 1) : words.slice(next);
+    if (own.length === 0 && bracket === "") return false;
+    if (own.length > 0) given[name] = many === "" ? own[0] : own;
+    next += own.length;
+  }
+  return next === words.length;
 }

@@ -161,13 +161,15 @@ function timeouts(state: RunState, { now, quietSince }: Situation): Action[] {
   return late;
 }
 
-function scheduleRetry({ step, index, state: at, failures }: StepNode, now: number): Action | null {
+function scheduleRetry({ step, index, state: at, failures, answered }: StepNode, now: number): Action | null {
   if (at.status !== "retrying" || at.notBefore !== null) return null;
+  // What a fixture said to have failed need not be given time.
+  const delay = answered ? 0 : retryDelay(step.retry, failures);
   return {
     do: "schedule_retry",
     index,
     attempt: at.attempt,
-    notBefore: Math.max(now + retryDelay(step.retry, failures), at.retryAt ?? 0),
+    notBefore: Math.max(now + delay, at.retryAt ?? 0),
     because:
       at.retryAt === null
         ? `retry ${failures} of ${step.retry.max}: ${at.failure.message}`

@@ -1,3 +1,4 @@
+import type { AnsweredFrom, AnswerSource } from "./answers.ts";
 import type { ReusedFrom, ReuseSource } from "./input-parts.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -54,10 +55,12 @@ export interface AttemptRecord {
   readonly decision?: Decision;
   /** Sequences only: where the run goes from here. */
   readonly next?: { readonly to: string; readonly because: string };
+  /** Nothing ran: the fixture says that it ended so. */
+  readonly answeredFrom?: AnsweredFrom;
 }
 
 /** The part of it that differs between the attempts of one engine; `engine_started` holds the rest. */
-export type StartedProcess = Pick<ProcessIdentity, "pid" | "startTime" | "bootId" | "cookie">;
+export type StartedProcess = Pick<ProcessIdentity, "pid" | "startTime" | "bootId" | "cookie" | "recorder">;
 
 /** Why a run waits, failed or was canceled. */
 export interface RunReason {
@@ -81,6 +84,13 @@ export interface ProcessIdentity {
   readonly machineId: string;
   /** Value of `WF_ATTEMPT_ID` in the environment of the step's processes. */
   readonly cookie: string;
+  /** Of the process that writes the step's exit status, if that is another one. */
+  readonly recorder?: Recorder;
+}
+
+export interface Recorder {
+  readonly pid: number;
+  readonly startTime: string;
 }
 
 export interface EffectiveLimits {
@@ -142,6 +152,8 @@ export type RunEvent =
         readonly forkedFrom?: ForkedFrom;
         /** Finished attempts of this run may be taken over. */
         readonly reuse?: ReuseSource;
+        /** Attempts are answered from this fixture as far as it has them. */
+        readonly answers?: AnswerSource;
       };
     }
   | {
@@ -162,6 +174,8 @@ export type RunEvent =
         readonly tmp?: string;
         /** From now on those of this run, and not of the one that was named before. */
         readonly reuse?: ReuseSource;
+        /** The same of a fixture. */
+        readonly answers?: AnswerSource;
       };
     }
   | {
@@ -171,7 +185,12 @@ export type RunEvent =
       readonly attempt: number;
       readonly cause: AttemptCause;
       /** Absent if the attempt failed before a process was needed (a bad `when`, a missing value). */
-      readonly volatile?: { readonly process: StartedProcess } | { readonly reusedFrom: ReusedFrom };
+      readonly volatile?:
+        | { readonly process: StartedProcess; readonly notAnswered?: string }
+        | { readonly reusedFrom: ReusedFrom }
+        | { readonly answeredFrom: AnsweredFrom }
+        /** An approval that waits for a person although the run has a fixture; a sentence. */
+        | { readonly notAnswered: string };
     }
   | {
       readonly event: "attempt_adopted";

@@ -47,6 +47,7 @@ export function changeDefinition(state: RunState, line: JournalLine & { event: "
 /** What stays with a step whatever becomes of it. */
 function takeOver(state: RunState, node: StepNode, old: StepNode): void {
   node.attempts = old.attempts;
+  node.counted = old.counted;
   node.produced = old.produced;
   node.usage = old.usage;
   node.fan = old.fan;

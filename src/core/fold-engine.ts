@@ -23,6 +23,7 @@ export function startEngine(
   state.outputs = {};
   state.project = line.volatile.project;
   state.reuse = line.volatile.reuse ?? state.reuse;
+  state.answers = line.volatile.answers ?? state.answers;
   const { host, machineId, pidNamespace } = line.volatile;
   state.engine = { host, machineId, pidNamespace };
   const { steps, ...limits } = line.limits ?? {};

@@ -23,13 +23,16 @@ export function startAttempt(
   const { attempt, cause } = line;
   node.attempts = Math.max(node.attempts, attempt);
   node.reused = false;
+  node.answered = false;
+  node.counted += 1;
   countIteration(state, node, 1);
+  const { volatile } = line;
   if (node.step.type === "approval") {
-    setState(state, node, { status: "waiting", attempt, cause, startedAt: at });
+    const answered = volatile && "answeredFrom" in volatile ? { answeredFrom: volatile.answeredFrom } : {};
+    setState(state, node, { status: "waiting", attempt, cause, startedAt: at, ...answered });
     return;
   }
   const { host, machineId, pidNamespace } = state.engine;
-  const { volatile } = line;
   const process =
     volatile && "process" in volatile ? { host, machineId, pidNamespace, ...volatile.process } : null;
   setState(state, node, { status: "running", attempt, cause, startedAt: at, process });
@@ -72,7 +75,10 @@ export function endAttempt(state: RunState, record: AttemptRecord, retryAt: numb
     throw new Error(`attempt ${record.attempt} of ${record.step} ended without having started`);
   }
   const { attempt } = record;
-  const uncount = () => countIteration(state, node, -1);
+  const uncount = () => {
+    node.counted -= 1;
+    countIteration(state, node, -1);
+  };
   switch (record.status) {
     case "succeeded":
       succeed(state, node, record);

@@ -49,6 +49,7 @@ export function fold(state: RunState, line: JournalLine): void {
       state.git = line.volatile.git ?? null;
       state.forkedFrom = line.volatile.forkedFrom ?? null;
       state.reuse = line.volatile.reuse ?? null;
+      state.answers = line.volatile.answers ?? null;
       break;
     case "engine_started":
       startEngine(state, line, at);
@@ -65,7 +66,7 @@ export function fold(state: RunState, line: JournalLine): void {
     case "attempt_resumed":
       resumeNested(state, line, at);
       break;
-    case "attempt_ended":
+    case "attempt_ended": {
       if (line.record.decision) state.takenDecision = null;
       addUsage(state, line.record.step, line.volatile.usage);
       endAttempt(
@@ -73,8 +74,11 @@ export function fold(state: RunState, line: JournalLine): void {
         line.record,
         line.volatile.retryAt === undefined ? null : Date.parse(line.volatile.retryAt),
       );
-      nodeOf(state, line.record.step, line.record.item).reused = line.volatile.reusedFrom !== undefined;
+      const node = nodeOf(state, line.record.step, line.record.item);
+      node.reused = line.volatile.reusedFrom !== undefined;
+      node.answered = line.record.answeredFrom !== undefined;
       break;
+    }
     case "retry_scheduled": {
       const node = nodeOf(state, line.step, line.item);
       if (node.state.status !== "retrying") throw unexpected(line, node);

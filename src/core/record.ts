@@ -1,3 +1,4 @@
+import type { AnswerSource } from "./answers.ts";
 import type { Decision, ForkedFrom, OutputValue, RunOptions, RunReason, RunStatus } from "./event.ts";
 import { itemsOf } from "./fold-fan.ts";
 import type { ReuseSource } from "./input-parts.ts";
@@ -79,6 +80,10 @@ export interface RunRecord {
     readonly reuse?: ReuseSource;
     /** Steps that have succeeded by what was taken over; of a `foreach` how many of its items. */
     readonly reused?: Readonly<Record<string, number>>;
+    /** The fixture that answers attempts. */
+    readonly answers?: AnswerSource;
+    /** Steps whose newest attempt was answered from it; of a `foreach` how many of its items. */
+    readonly answered?: Readonly<Record<string, number>>;
   };
 }
 
@@ -111,18 +116,25 @@ export function toRecord(state: RunState, journalBytes: number): RunRecord {
       ...(state.git && { git: state.git }),
       ...(state.forkedFrom && { forkedFrom: state.forkedFrom }),
       ...(state.reuse && { reuse: state.reuse }),
-      ...reusedSteps(state),
+      ...counted(state, "reused", isReused),
+      ...(state.answers && { answers: state.answers }),
+      ...counted(state, "answered", ({ answered }) => answered),
     },
   };
 }
 
-function reusedSteps({ steps }: RunState): Pick<RunRecord["volatile"], "reused"> {
-  const reused: Record<string, number> = {};
+/** For each step of how many nodes it is so: of itself, or of its items. */
+function counted<Key extends string>(
+  { steps }: RunState,
+  key: Key,
+  isSo: (node: StepNode) => boolean,
+): { readonly [K in Key]?: Readonly<Record<string, number>> } {
+  const counts: Record<string, number> = {};
   for (const node of steps) {
-    const count = (node.fan ? itemsOf(node.fan) : [node]).filter(isReused).length;
-    if (count > 0) reused[node.step.id] = count;
+    const count = (node.fan ? itemsOf(node.fan) : [node]).filter(isSo).length;
+    if (count > 0) counts[node.step.id] = count;
   }
-  return Object.keys(reused).length > 0 ? { reused } : {};
+  return (Object.keys(counts).length > 0 ? { [key]: counts } : {}) as { [K in Key]?: typeof counts };
 }
 
 function isReused({ reused, state: { status } }: StepNode): boolean {

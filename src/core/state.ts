@@ -1,3 +1,4 @@
+import type { AnsweredFrom, AnswerSource } from "./answers.ts";
 import type {
   AttemptCause,
   Decision,
@@ -57,6 +58,8 @@ export type StepState =
       readonly attempt: number;
       readonly cause: AttemptCause;
       readonly startedAt: number;
+      /** An approval that a fixture decides. */
+      readonly answeredFrom?: AnsweredFrom;
       /** Of a nested run: why, since when, and until when if that is known; milliseconds since 1970. */
       readonly nested?: {
         readonly reason: RunReason;
@@ -98,6 +101,8 @@ export interface StepNode {
   state: StepState;
   /** Highest attempt number used; numbers are never used again. */
   attempts: number;
+  /** Attempts that count: all but interrupted, canceled and not_run ones. */
+  counted: number;
   /** Failed and timed-out attempts since the step was last entered. */
   failures: number;
   /** Of the newest attempt that succeeded since the step was last entered. */
@@ -111,6 +116,8 @@ export interface StepNode {
   usage: UsageTotal;
   /** It succeeded by what was taken over; of a step with `foreach` its items say so. */
   reused: boolean;
+  /** Its newest attempt was answered from a fixture; the same. */
+  answered: boolean;
   /** `--from` named it: until it has been entered otherwise, it is done by itself, and nothing is taken over. */
   afresh: boolean;
   /** Graphs: needs that are not met yet. */
@@ -158,6 +165,7 @@ export interface TakenDecision {
     readonly attempt: number;
     readonly decision: Decision;
     readonly comment: string;
+    readonly volatile: { readonly by: string };
   } | null;
 }
 
@@ -239,6 +247,8 @@ export interface RunState {
   forkedFrom: ForkedFrom | null;
   /** Where finished attempts may be taken from. */
   reuse: ReuseSource | null;
+  /** What answers attempts, as far as it has them. */
+  answers: AnswerSource | null;
   createdAt: string | null;
   startedAt: string | null;
   updatedAt: string | null;
@@ -315,6 +325,7 @@ export function initialState(workflow: Workflow, definitionIn = NEVER_CHANGED): 
     git: null,
     forkedFrom: null,
     reuse: null,
+    answers: null,
     createdAt: null,
     startedAt: null,
     updatedAt: null,
@@ -334,6 +345,7 @@ export function newNode(step: Step, index: number): StepNode {
     fan: null,
     state: { status: "pending", cause: "first" },
     attempts: 0,
+    counted: 0,
     failures: 0,
     outputs: {},
     produced: {},
@@ -341,6 +353,7 @@ export function newNode(step: Step, index: number): StepNode {
     sentBackBy: null,
     usage: NO_USAGE,
     reused: false,
+    answered: false,
     afresh: false,
     unmet: 0,
   };

@@ -53,6 +53,8 @@ export interface StartRequest extends DriveOptions {
   readonly durability?: RunOptions["durability"];
   readonly keepGoing?: boolean;
   readonly reuse?: ReuseRequest;
+  /** The folder of a fixture: attempts that it answers are not made. Not together with `reuse`. */
+  readonly answers?: string;
 }
 
 /**
@@ -73,6 +75,8 @@ export interface ResumeRequest extends DriveOptions {
   /** Inputs that get another value. */
   readonly inputs?: readonly GivenInput[];
   readonly reuse?: ReuseRequest;
+  /** The folder of another fixture than the run has, or of its own as it is now. */
+  readonly answers?: string;
 }
 
 /** An output that gets another content: `[STEP.]OUTPUT=FILE`. */
@@ -120,6 +124,8 @@ export interface Plan {
   readonly project: string;
   readonly runsDir: string;
   readonly inputs: Readonly<Record<string, Json>>;
+  /** The fixture that would answer attempts, if one was named; which ones is known only when they are due. */
+  readonly answers?: string;
   readonly steps: readonly PlannedStep[];
 }
 

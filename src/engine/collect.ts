@@ -1,3 +1,4 @@
+import type { AnsweredFrom } from "../core/answers.ts";
 import { parseDecision } from "../core/decision.ts";
 import type { Decision, Failure } from "../core/event.ts";
 import type { ReusedFrom } from "../core/input-parts.ts";
@@ -17,6 +18,8 @@ export interface Harvest extends Collected {
   readonly decision?: Decision;
   /** No command ran: this attempt was taken over. */
   readonly reusedFrom?: ReusedFrom;
+  /** Nothing ran: a fixture says what came of it. */
+  readonly answeredFrom?: AnsweredFrom;
 }
 
 export const NOTHING: Harvest = { outputs: {}, security: [] };

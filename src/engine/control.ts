@@ -37,7 +37,7 @@ function finishTaken(session: Session, requests: readonly FoundRequest[]): void 
   const taken = session.state.takenDecision;
   if (taken === null || session.state.status !== "running") return;
   if (taken.decision !== null) {
-    endGate(session, taken.decision);
+    endGate(session, taken.decision, taken.decision.volatile.by);
     return;
   }
   const found = requests.find(({ file }) => file === taken.file);
@@ -89,17 +89,29 @@ function takeDecision(session: Session, file: string, request: DecideRequest): s
 function decideGate(session: Session, request: DecideRequest): void {
   const { step, attempt, decision, comment, digest, by } = request;
   session.record({ event: "decision", step, attempt, decision, comment, digest, volatile: { by } });
-  endGate(session, request);
+  endGate(session, request, by);
 }
 
 function endGate(
   session: Session,
   decided: Pick<DecideRequest, "step" | "attempt" | "decision" | "comment">,
+  by: string,
 ): void {
   const { step, attempt, decision, comment } = decided;
-  const { index } = nodeOf(session.state, step);
+  const { index, state: at } = nodeOf(session.state, step);
+  const answeredFrom = at.status === "waiting" ? at.answeredFrom : undefined;
+  // A person may have been faster.
+  const isAnswered = answeredFrom !== undefined && answeredFrom.fixture === by;
   const outputs = { decision: { value: decision }, ...(comment !== "" && { feedback: { value: comment } }) };
-  recordEnd(session, { index, attempt }, { status: "succeeded" }, { outputs, security: [], decision });
+  recordEnd(
+    session,
+    { index, attempt },
+    { status: "succeeded" },
+    {
+      ...{ outputs, security: [], decision },
+      ...(isAnswered && { answeredFrom }),
+    },
+  );
 }
 
 /** Whether there is a request that nobody has looked at, to the run or to one in it that waits. */

@@ -1,3 +1,4 @@
+import type { AnswerBook } from "../review/answer-book.ts";
 import type { DriveOptions } from "./api.ts";
 
 /** How the loop of a run is driven that may be nested in another. */
@@ -5,7 +6,11 @@ export type InnerOptions = DriveOptions & {
   /** `wf next`: at most this many attempts. */
   readonly attempts?: number;
   /** What a nested run has from the run around it. */
-  readonly inside?: { readonly group: DriveGroup; readonly depth: number };
+  readonly inside?: {
+    readonly group: DriveGroup;
+    readonly depth: number;
+    readonly answers: AnswerBook | null;
+  };
 };
 
 /** A loop that takes part: of the run itself, or of one that is nested in it. */

@@ -9,6 +9,7 @@ import type { Workflow } from "../core/workflow.ts";
 import type { Executor, JobEnd } from "../process/executor.ts";
 import { runEnvironment } from "../steps/environment.ts";
 import { expressionScope } from "../steps/scope.ts";
+import { Answering } from "./answers.ts";
 import type { LiveAttempt } from "./attempts.ts";
 import { collect, type Harvest } from "./collect.ts";
 import { takeRequests, watchControl } from "./control.ts";
@@ -65,6 +66,7 @@ class Loop {
   readonly #performer: Performer;
   readonly #nested: NestedRuns;
   readonly #reuse: Reuse;
+  readonly #answering: Answering;
   readonly #group: DriveGroup;
   readonly #maxParallel: number;
   readonly #until: Situation["until"];
@@ -100,12 +102,14 @@ class Loop {
       onError: (error) => this.#fail(error),
     });
     this.#reuse = new Reuse(session, () => this.#inbox.poke());
+    this.#answering = new Answering(session, () => this.#inbox.poke());
     this.#performer = new Performer({
       session,
       executor: this.#executor,
       ...outer,
       nested: this.#nested,
       reuse: this.#reuse,
+      answering: this.#answering,
       onEnd: (live, end) => this.#inbox.post({ about: "ended", live, end }),
     });
   }
@@ -113,7 +117,7 @@ class Loop {
   async run(): Promise<Driven> {
     const session = this.#session;
     // Where all may have been done already, perhaps no process is needed.
-    if (session.state.reuse === null) this.#readyPlaces();
+    if (session.state.reuse === null && session.answers === null) this.#readyPlaces();
     const lookAtRequests = () => this.#inbox.post({ about: "control" });
     const leave = this.#group.join({
       poke: () => this.#inbox.poke(),
@@ -136,6 +140,7 @@ class Loop {
 
     const parts = { session, executor: this.#executor, performer: this.#performer, nested: this.#nested };
     await settleOpenAttempts(parts, (live, end) => this.#onProcessEnd(live, end));
+    this.#answering.decideOpenGates();
     takeRequests(session);
     if (session.state.cancel === null) this.#nested.resumeAll();
     for (;;) {
@@ -203,6 +208,7 @@ class Loop {
   #decideAndPerform(): void {
     const { state } = this.#session;
     this.#reuse.nextTurn();
+    this.#answering.nextTurn();
     for (let before = -1; before !== state.seq; ) {
       before = state.seq;
       for (const action of decide(state, this.#situation())) this.#performer.perform(action);
@@ -220,7 +226,10 @@ class Loop {
       ...(this.#until && { until: this.#until }),
       ...(this.#options.wait && { stay: true }),
       quietSince: (index) => this.#performer.quietSince(index),
-      ...(this.#reuse.isOfUse && { needsNoPlace: (node) => this.#reuse.canTake(node) }),
+      ...((this.#reuse.isOfUse || this.#answering.isOfUse) && {
+        needsNoPlace: (node) =>
+          (this.#reuse.isOfUse && this.#reuse.canTake(node)) || this.#answering.needsNoPlace(node),
+      }),
       when: (node) => this.#when(node),
     };
   }

@@ -156,7 +156,7 @@ async function create(request: ForkRequest, checked: CheckedFork, options: Drive
   const runDir = join(runsDir, runId);
   const back = relative(runDir, project);
   const inside = !relative(project, runDir).startsWith("..") && !isAbsolute(back);
-  const { git: _, projectFromRun: __, reuse: ___, ...volatile } = created.volatile;
+  const { git: _, projectFromRun: __, reuse: ___, answers: ____, ...volatile } = created.volatile;
   const events: RunEvent[] = [
     {
       ...eventOf(created),
@@ -195,8 +195,7 @@ async function create(request: ForkRequest, checked: CheckedFork, options: Drive
     made,
     foldAll(workflow, made.lines, definitionIn),
     { project, secrets, depth: 0 },
-    clock,
-    observer,
+    { clock, observer, earlier: null, answers: null },
   );
   const { state } = session;
   observer.created?.({ runId, runDir: made.runDir });

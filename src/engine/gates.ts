@@ -6,27 +6,39 @@ import { openGate, prepareGate, readGate } from "../steps/approval.ts";
 import { PreparationError } from "../steps/prepare.ts";
 import { removeTemps } from "../store/atomic-file.ts";
 import { attemptDir } from "../store/layout.ts";
+import type { Answering } from "./answers.ts";
 import { failAtOnce } from "./fail-at-once.ts";
 import { WHY_STOPPED } from "./judge.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
 
-/** Starts the attempt of an approval: its gate opens, and the rest is a person's. */
+/** Starts the attempt of an approval: its gate opens, and the rest is a person's, or is asked for as it was recorded. */
 export function startGate(
   session: Session,
   node: StepNode,
   step: ApprovalStep,
-  attempt: number,
   cause: AttemptCause,
+  answering: Answering,
 ): void {
   const { state, places } = session;
+  const attempt = node.attempts + 1;
   const dir = attemptDir(places.runDir, { step: step.id, attempt });
   try {
     const gate = prepareGate({ state, places, node, step, attempt, dir });
+    const found = answering.find(node);
+    const answer = found && "record" in found ? found : null;
+    const volatile = answer
+      ? { volatile: { answeredFrom: answer.from } }
+      : found && "because" in found
+        ? { volatile: { notAnswered: found.because } }
+        : {};
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
-    session.record({ event: "attempt_started", step: step.id, attempt, cause });
-    session.afterCommit(() => openGate(dir, gate, session.sync));
+    session.record({ event: "attempt_started", step: step.id, attempt, cause, ...volatile });
+    session.afterCommit(() => {
+      openGate(dir, gate, session.sync);
+      if (answer) answering.decide(node, attempt, answer);
+    });
   } catch (error) {
     if (!(error instanceof PreparationError)) throw error;
     failAtOnce(session, node, attempt, cause, error.failure);

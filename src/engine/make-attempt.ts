@@ -1,18 +1,17 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Prepared } from "../steps/prepare.ts";
 
 /** A folder of this number that the journal does not know can not have run: its place is taken. */
-export function makeAttempt(dir: string, command: Prepared, work: string | null): void {
-  try {
-    mkdirSync(dir);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") rmSync(dir, { recursive: true });
-    else if (code !== "ENOENT") throw error;
-    else mkdirSync(dirname(dir), { recursive: true });
-    mkdirSync(dir);
-  }
+export function makeAttempt(
+  dir: string,
+  command: Pick<Prepared, "files" | "folders">,
+  work: string | null,
+): void {
+  // Looked at first: an error that is thrown and caught costs more than either.
+  if (lstatSync(dir, { throwIfNoEntry: false })) rmSync(dir, { recursive: true });
+  else if (!statSync(dirname(dir), { throwIfNoEntry: false })) mkdirSync(dirname(dir), { recursive: true });
+  mkdirSync(dir);
   for (const folder of command.folders) mkdirSync(folder, { recursive: true });
   if (work !== null) mkdirSync(work, { recursive: true });
   for (const [path, text] of command.files) {

@@ -6,8 +6,10 @@ import { type AttemptName, nestedRunId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
+import { nodeOf } from "../core/state.ts";
 import type { NestedStep } from "../core/workflow.ts";
 import { resolveInputs } from "../language/inputs.ts";
+import type { AnswerBook } from "../review/answer-book.ts";
 import { acceptSecrets } from "../secrets/supply.ts";
 import { ATTEMPT_FILES, attemptDir, CREATING_PREFIX, nestedDir, RUN_FILES } from "../store/layout.ts";
 import { removeLeftOvers } from "../store/left-over.ts";
@@ -117,6 +119,7 @@ async function begin(attempt: NestedAttempt): Promise<Outcome> {
       git: state.git,
       places: { secrets, project: places.project, depth: places.depth + 1 },
       earlier: earlierNested(outer, name, workflow.id),
+      bookFor: () => answersWithin(outer, name),
     },
     new Clock(),
     outer.observerWithin(name, nestedDir(places.runDir, name)),
@@ -137,6 +140,11 @@ function earlierNested(outer: Session, name: AttemptName, workflowId: string): E
   }
 }
 
+/** What answers the attempts of the run; the attempt that it is has been started. */
+function answersWithin({ answers, state }: Session, name: AttemptName): AnswerBook | null {
+  return answers?.within(name, nodeOf(state, name.step, name.item).counted - 1) ?? null;
+}
+
 function goOn(attempt: NestedAttempt, runDir: string): Promise<Outcome> {
   return resume(requestOf(attempt, runDir));
 }
@@ -148,7 +156,7 @@ function requestOf(attempt: NestedAttempt, runDir: string): ResumeRequest & Inne
 function optionsOf(attempt: NestedAttempt): InnerOptions {
   const { outer, group, name, secrets, env, wait } = attempt;
   return {
-    inside: { group, depth: outer.places.depth + 1 },
+    inside: { group, depth: outer.places.depth + 1, answers: answersWithin(outer, name) },
     secrets: Object.fromEntries(secrets),
     env,
     ...(wait && { wait }),

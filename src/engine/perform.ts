@@ -16,6 +16,7 @@ import { type AttemptContext, PreparationError, type Prepared } from "../steps/p
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import { lastLine } from "../system/last-line.ts";
+import type { Answering } from "./answers.ts";
 import type { LiveAttempt } from "./attempts.ts";
 import type { DriveGroup } from "./drive-group.ts";
 import { failAtOnce } from "./fail-at-once.ts";
@@ -36,6 +37,7 @@ export interface PerformerParts {
   readonly group: DriveGroup;
   readonly nested: NestedRuns;
   readonly reuse: Reuse;
+  readonly answering: Answering;
   onEnd(live: LiveAttempt, end: JobEnd): void;
 }
 
@@ -156,7 +158,7 @@ export class Performer {
   }
 
   #start(node: StepNode, cause: AttemptCause, whenError: string | undefined): void {
-    const { session, executor, environment, outerCookie, group, nested } = this.#parts;
+    const { session, executor, environment, outerCookie, group, nested, answering } = this.#parts;
     const { state, places } = session;
     const name = { ...placeOf(node), attempt: node.attempts + 1 };
     const { attempt } = name;
@@ -173,16 +175,23 @@ export class Performer {
     }
     if (node.step.type === "approval") {
       group.countAttempt();
-      startGate(session, node, node.step, attempt, cause);
+      startGate(session, node, node.step, cause, answering);
       return;
     }
     const cookie = newCookie(state.runId, name, outerCookie);
     let command: Prepared;
+    let notAnswered: string | undefined;
     try {
       const begun = this.#beginInputs(node, cause);
       if (begun === "later" || begun === "taken") return;
+      const found = answering.find(node, begun?.files);
+      if (found && "record" in found) {
+        if (answering.take(node, cause, found, begun)) group.countAttempt();
+        return;
+      }
+      notAnswered = found?.because;
       command = prepare({ state, places, node, step: node.step, attempt, dir, base: environment, cookie });
-      if (begun !== null) command = withFile(command, ATTEMPT_FILES.inputs, begun.inputs);
+      if (begun !== null) command = withFile(command, ATTEMPT_FILES.inputs, begun.text);
     } catch (error) {
       if (!(error instanceof PreparationError)) throw error;
       group.countAttempt();
@@ -193,7 +202,8 @@ export class Performer {
     if (job === null) return;
     makeAttempt(dir, command, node.step.workspaceMode === "attempt" ? command.cwd : null);
     group.countAttempt();
-    session.record({ event: "attempt_started", ...name, cause, volatile: { process: job.reference } });
+    const volatile = { process: job.reference, ...(notAnswered !== undefined && { notAnswered }) };
+    session.record({ event: "attempt_started", ...name, cause, volatile });
     this.#launch({ index: node.index, ...name, adopted: false }, dir, job, command);
   }
 

@@ -6,10 +6,11 @@ import { checkStart } from "./start.ts";
 
 /** What a start would do, as far as it is known before anything runs; writes nothing. Raises what `start` would. */
 export async function plan(request: StartRequest): Promise<Plan> {
-  const { loaded, inputs, project, runsDir } = await checkStart(request);
+  const { loaded, inputs, project, runsDir, answers } = await checkStart(request);
   const { workflow } = loaded;
   return {
     ...{ workflow: workflow.id, shape: workflow.shape, project, runsDir, inputs },
+    ...(answers && { answers: answers.source.fixture }),
     steps: planSteps(workflow, inputs, []),
   };
 }

@@ -51,6 +51,7 @@ export function recordEnd(
     outputs: status === "succeeded" ? maskedOutputs(collected.outputs, secrets) : {},
     ...(decision && { decision }),
     ...(next && { next }),
+    ...(collected.answeredFrom && { answeredFrom: collected.answeredFrom }),
   };
   const dir = attemptDir(session.places.runDir, name);
   session.record({

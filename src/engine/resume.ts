@@ -6,6 +6,7 @@ import { placeName } from "../core/ids.ts";
 import { WfError } from "../core/problem.ts";
 import type { DefinitionIn } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
+import type { AnswerFixture } from "../review/answer-fixture.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { secretsAgain } from "../secrets/supply.ts";
 import { FileDigests } from "../steps/file-digests.ts";
@@ -17,6 +18,7 @@ import { readCreated } from "../store/read-created.ts";
 import { recordedProject, sourcePath } from "../store/recorded-project.ts";
 import { recoverJournal } from "../store/recover.ts";
 import { VERSION } from "../system/version.ts";
+import { fixtureAgain } from "./answer-source.ts";
 import type { Outcome, ResumeRequest } from "./api.ts";
 import { tellChangedInputs } from "./changed-inputs.ts";
 import { applyChange, type Change, changeNotes, planChange } from "./changes.ts";
@@ -54,7 +56,7 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
     return { runDir, record: finished, signal: null };
   }
   if (!request.inside) refuseNested(runDir);
-  const checked = checkResume(runDir, request);
+  const checked = await checkResume(runDir, request);
   const { observer, last } = rememberingAttempt(request.observer);
   const options: InnerOptions = { ...request, observer };
   const session = await reopen(runDir, checked, options);
@@ -66,8 +68,10 @@ async function goOn(request: ResumeRequest & InnerOptions, how: "resume" | "next
     const isRedone = request.from !== undefined || checked.change !== null;
     settleOnly = isRedone && session.state.running.size > 0;
     if (checked.sourceChanged) session.note(checked.sourceChanged);
+    const { earlier, fixture } = checked;
+    const answers = request.answers === undefined ? undefined : fixture?.source;
     session.record({
-      ...engineStarted(how, { project: checked.project, runDir }, checked.earlier),
+      ...engineStarted(how, { project: checked.project, runDir }, { earlier, ...(answers && { answers }) }),
       ...(request.from !== undefined && !settleOnly && { from: request.from }),
       ...(Object.keys(checked.limits).length > 0 && { limits: checked.limits }),
     });
@@ -130,8 +134,9 @@ async function attendOnce(
   options: InnerOptions,
 ): Promise<Outcome & { readonly moreRequests?: boolean }> {
   const { runDir } = outcome;
-  const { secrets, env } = options;
-  const checked = checkResume(runDir, { runDir, ...(secrets && { secrets }), ...(env && { env }) });
+  const { secrets, env, inside } = options;
+  const request = { runDir, ...(secrets && { secrets }), ...(env && { env }), ...(inside && { inside }) };
+  const checked = await checkResume(runDir, request);
   const session = await reopen(runDir, checked, options);
   const { state } = session;
   const { reason, waitingUntil: until } = state;
@@ -155,7 +160,7 @@ async function attendOnce(
 /** Brings the snapshot of a run that has ended up to its journal, should a crash have left it behind. */
 export async function repairSnapshot(request: ResumeRequest & InnerOptions): Promise<void> {
   if (readSnapshotIfCurrent(request.runDir) !== null) return;
-  const session = await reopen(request.runDir, checkResume(request.runDir, request), request);
+  const session = await reopen(request.runDir, await checkResume(request.runDir, request), request);
   session.writeSnapshot();
   letGo(session);
 }
@@ -196,10 +201,12 @@ interface CheckedResume {
   readonly durability: RunOptions["durability"];
   readonly secrets: Secrets;
   readonly earlier: EarlierRun | null;
+  /** What answers its attempts; of a nested run the run around it knows. */
+  readonly fixture: AnswerFixture | null;
 }
 
 /** Everything that can be refused before anything is written. */
-function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
+async function checkResume(runDir: string, request: ResumeRequest & InnerOptions): Promise<CheckedResume> {
   const reading = readRun(runDir);
   if (reading.kind === "legacy") {
     throw new WfError({
@@ -248,6 +255,7 @@ function checkResume(runDir: string, request: ResumeRequest): CheckedResume {
       request.env ?? process.env,
     ),
     earlier: earlierRun(request.reuse, workflow.id, request.observer),
+    fixture: request.inside ? null : await fixtureAgain(request, lines, { workflowId: workflow.id, project }),
   };
 }
 
@@ -275,8 +283,10 @@ async function reopen(runDir: string, checked: CheckedResume, options: InnerOpti
     const depth = options.inside?.depth ?? 0;
     const places = { runDir, project: checked.project, secrets: checked.secrets, depth };
     repairRecords(runDir, state, recovered.lines);
-    const { earlier } = checked;
-    return new Session({ places, state, claim: held, clock, journal, observer, earlier });
+    const { earlier, fixture } = checked;
+    const run = { runDir, runId: state.runId, project: checked.project };
+    const answers = options.inside?.answers ?? fixture?.bookFor(run, state.workflow) ?? null;
+    return new Session({ places, state, claim: held, clock, journal, observer, earlier, answers });
   } catch (error) {
     held.release();
     throw error;

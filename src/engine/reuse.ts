@@ -8,7 +8,6 @@ import { filesOf, mapFiles } from "../core/output-value.ts";
 import { placeOf, type StepNode, stepNode } from "../core/state.ts";
 import { TemplateError } from "../core/template.ts";
 import type { CommandStep } from "../core/workflow.ts";
-import { syncFile, withParents } from "../steps/artifact.ts";
 import { contentOf } from "../steps/input-files.ts";
 import { type Inputs, inputsOf, namesSecret } from "../steps/input-key.ts";
 import { inputsText, readInputs, readScript } from "../steps/inputs-record.ts";
@@ -19,6 +18,18 @@ import { type EarlierAttempt, type FoundAttempt, faultOf, placeText } from "./ea
 import { recordEnd } from "./record-end.ts";
 import { ReuseSources } from "./reuse-sources.ts";
 import type { Session } from "./session.ts";
+import { syncArtifacts } from "./sync-artifacts.ts";
+
+/** What an attempt depends on. */
+export interface DeclaredInputs {
+  /** Of `inputs.json`. */
+  readonly text: string;
+  readonly files: InputParts["files"];
+}
+
+function declaredInputs(inputs: Inputs, notes: InputsNotes): DeclaredInputs {
+  return { text: inputsText(inputs, notes), files: inputs.parts.files };
+}
 
 /** What has become of the start of an attempt that declares its inputs. */
 export type Begun =
@@ -26,8 +37,8 @@ export type Begun =
   | "later"
   /** An earlier attempt was taken over: it has ended already. */
   | "taken"
-  /** The command has to run; the text of `inputs.json`. */
-  | { readonly inputs: string };
+  /** The command has to run. */
+  | DeclaredInputs;
 
 interface Search {
   readonly inputs: Inputs;
@@ -97,12 +108,12 @@ export class Reuse {
     const search = known ?? this.#searchOrFail(node, step);
     if (search === "later") return "later";
     const { inputs, found, notes } = search;
-    if (!found) return { inputs: inputsText(inputs, notes) };
+    if (!found) return declaredInputs(inputs, notes);
     const fault = this.#take(node, cause, inputs, found);
     if (fault === null) return "taken";
     this.#faults.set(found.dir, fault);
     this.#tell(found, fault);
-    if (!known) return { inputs: inputsText(inputs, { comparedWith: found.place, changed: [fault] }) };
+    if (!known) return declaredInputs(inputs, { comparedWith: found.place, changed: [fault] });
     // It was started without a place among those that run, and needs one now.
     this.#missed.set(node.index, node.attempts);
     this.#poke();
@@ -236,10 +247,7 @@ export class Reuse {
       { outputs, security: [], reusedFrom, ...(decision && { decision }) },
     );
     const files = Object.values(outputs).flatMap((output) => [...filesOf(output)]);
-    if (session.sync && files.length > 0) {
-      const paths = files.map(({ file }) => join(session.places.runDir, file));
-      session.beforeCommit(() => syncArtifacts(paths, dir));
-    }
+    syncArtifacts(session, files, dir);
     this.#taken += 1;
     return null;
   }
@@ -256,12 +264,6 @@ const NOT_TAKEN: ReadonlySet<string> = new Set([
 function freePlace(dir: string): void {
   if (existsSync(dir)) rmSync(dir, { recursive: true });
   else mkdirSync(dirname(dir), { recursive: true });
-}
-
-/** The files, and the folders between them and the attempt's own. */
-function syncArtifacts(paths: readonly string[], attempt: string): void {
-  for (const path of paths) syncFile(path);
-  for (const folder of withParents(new Set(paths.map(dirname)), attempt)) syncFile(folder);
 }
 
 function whatChanged(earlier: EarlierAttempt, { parts }: Inputs, step: CommandStep): string[] {

@@ -6,6 +6,7 @@ import { SNAPSHOT_INTERVAL_MS, SNAPSHOT_SHARE } from "../core/limits.ts";
 import { WfError } from "../core/problem.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
 import type { RunState } from "../core/state.ts";
+import type { AnswerBook } from "../review/answer-book.ts";
 import { FileDigests } from "../steps/file-digests.ts";
 import type { Places } from "../steps/scope.ts";
 import { replaceFile } from "../store/atomic-file.ts";
@@ -31,6 +32,8 @@ export class Session {
   readonly digests = new FileDigests();
   /** The run that it is to reuse, if it was read to be checked. */
   readonly earlier: EarlierRun | null;
+  /** What answers its attempts, as far as it has them. */
+  readonly answers: AnswerBook | null;
   readonly #journal: Journal;
   readonly #observer: Observer;
   #lines: JournalLine[] = [];
@@ -48,6 +51,7 @@ export class Session {
     journal: Journal;
     observer: Observer;
     earlier?: EarlierRun | null;
+    answers: AnswerBook | null;
   }) {
     this.places = parts.places;
     this.state = parts.state;
@@ -56,6 +60,7 @@ export class Session {
     this.#journal = parts.journal;
     this.#observer = parts.observer;
     this.earlier = parts.earlier ?? null;
+    this.answers = parts.answers;
   }
 
   get sync(): boolean {
@@ -87,11 +92,10 @@ export class Session {
     const effects = this.#afterCommit;
     this.#lines = [];
     this.#afterCommit = [];
+    // Before the effects: a step that begins now may read what its predecessors left.
+    for (const line of lines) if (line.event === "attempt_ended") this.writeAttempt(line.record);
     for (const effect of effects) effect();
-    for (const line of lines) {
-      if (line.event === "attempt_ended") this.writeAttempt(line.record);
-      this.#observer.event?.(line, this.state);
-    }
+    for (const line of lines) this.#observer.event?.(line, this.state);
     if (lines.some(isMilestone)) this.writeSnapshot();
   }
 

@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { homedir, tmpdir } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import type { AnswerSource } from "../core/answers.ts";
 import type { EffectiveLimits, RunEvent, RunOptions } from "../core/event.ts";
 import { foldAll } from "../core/fold.ts";
 import type { Json } from "../core/json.ts";
@@ -9,6 +10,8 @@ import { toRecord } from "../core/record.ts";
 import type { RunState } from "../core/state.ts";
 import type { Limits, Workflow } from "../core/workflow.ts";
 import { resolveInputs } from "../language/inputs.ts";
+import type { AnswerBook } from "../review/answer-book.ts";
+import type { AnswerFixture } from "../review/answer-fixture.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { acceptSecrets, gatherSecrets } from "../secrets/supply.ts";
 import type { Places } from "../steps/scope.ts";
@@ -20,6 +23,7 @@ import { gitState } from "../system/git.ts";
 import { ownIdentity } from "../system/identity.ts";
 import { findProject } from "../system/project.ts";
 import { VERSION } from "../system/version.ts";
+import { fixtureFor } from "./answer-source.ts";
 import type { DriveOptions, Observer, Outcome, StartRequest } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, rememberingAttempt } from "./conclude.ts";
@@ -38,6 +42,7 @@ export interface CheckedStart {
   readonly project: string;
   readonly runsDir: string;
   readonly earlier: EarlierRun | null;
+  readonly answers: AnswerFixture | null;
 }
 
 /**
@@ -77,6 +82,7 @@ export async function checkStart(request: StartRequest): Promise<CheckedStart> {
     project,
     runsDir,
     earlier: earlierRun(request.reuse, workflow.id, request.observer),
+    answers: await fixtureFor(request, { workflowId: workflow.id, project }),
   };
 }
 
@@ -109,7 +115,7 @@ export function requireRunId(id: string): void {
 }
 
 async function create(request: StartRequest, checked: CheckedStart): Promise<Session> {
-  const { file, loaded, inputs, secrets, project, runsDir, earlier } = checked;
+  const { file, loaded, inputs, secrets, project, runsDir, earlier, answers } = checked;
   const clock = new Clock();
   const git = await gitState(project);
   removeLeftOvers(runsDir);
@@ -123,6 +129,8 @@ async function create(request: StartRequest, checked: CheckedStart): Promise<Ses
       ...(maxParallel !== undefined && { maxParallel }),
       places: { secrets, project, depth: 0 },
       earlier,
+      ...(answers && { answers: answers.source }),
+      bookFor: (runDir) => answers?.bookFor({ runDir, runId, project }, loaded.workflow) ?? null,
     },
     clock,
     observer,
@@ -147,6 +155,10 @@ export interface NewRun {
   readonly places: Omit<Places, "runDir">;
   /** Its finished attempts may be taken over. */
   readonly earlier: EarlierRun | null;
+  /** The fixture that answers its attempts; a nested run has that of the run around it. */
+  readonly answers?: AnswerSource;
+  /** What answers them, once the run is there; null: nothing does. */
+  bookFor(runDir: string): AnswerBook | null;
 }
 
 /** Makes the directory of a run, whole or not at all, and takes hold of it. */
@@ -163,7 +175,14 @@ export function createSession(run: NewRun, clock: Clock, observer: Observer): Se
     at: new Date(clock.now()),
     version: VERSION,
   });
-  const session = holdRun(made, foldAll(workflow, made.lines), run.places, clock, observer, run.earlier);
+  const { places, earlier } = run;
+  const state = foldAll(workflow, made.lines);
+  const session = holdRun(made, state, places, {
+    clock,
+    observer,
+    earlier,
+    answers: run.bookFor(made.runDir),
+  });
   for (const line of made.lines) observer.event?.(line, session.state);
   return session;
 }
@@ -173,22 +192,25 @@ export function holdRun(
   { runDir, claim, seq, length }: CreatedRun,
   state: RunState,
   places: Omit<Places, "runDir">,
-  clock: Clock,
-  observer: Observer,
-  earlier: EarlierRun | null = null,
+  parts: {
+    readonly clock: Clock;
+    readonly observer: Observer;
+    readonly earlier: EarlierRun | null;
+    readonly answers: AnswerBook | null;
+  },
 ): Session {
   const { runId: run, options } = state;
   const { durability } = options;
   const journal = Journal.open(runDir, { seq, epoch: claim.epoch, run, length, durability });
   const at = { ...places, runDir };
-  const session = new Session({ places: at, state, claim, clock, journal, observer, earlier });
+  const session = new Session({ ...parts, places: at, state, claim, journal });
   session.snapshotIsCurrent();
   return session;
 }
 
 /** `run_created`, what was clamped, and the first `engine_started`: a run on disk always has an engine that drove it. */
 function firstLines(run: NewRun): RunEvent[] {
-  const { loaded, inputs, options, git, source, step, parent, maxParallel, earlier } = run;
+  const { loaded, inputs, options, git, source, step, parent, maxParallel, earlier, answers } = run;
   const { workflow, sha256 } = loaded;
   const { project } = run.places;
   const runDir = join(run.runsDir, run.folder);
@@ -219,6 +241,7 @@ function firstLines(run: NewRun): RunEvent[] {
         ...(inside && { projectFromRun: back }),
         ...(git && { git }),
         ...(earlier && { reuse: sourceFor(runDir, earlier) }),
+        ...(answers && { answers }),
       },
     },
     ...clamped,
@@ -229,9 +252,10 @@ function firstLines(run: NewRun): RunEvent[] {
 export function engineStarted(
   how: (RunEvent & { event: "engine_started" })["how"],
   { project, runDir }: { readonly project: string; readonly runDir: string },
-  earlier: EarlierRun | null = null,
+  told: { readonly earlier: EarlierRun | null; readonly answers?: AnswerSource } = { earlier: null },
 ): RunEvent & { event: "engine_started" } {
   const { pid, host, machineId, pidNamespace } = ownIdentity();
+  const { earlier, answers } = told;
   // The usual one is known anywhere, and stands in scripts that mean no place in particular (`${TMPDIR:-/tmp}`).
   const tmp = tmpdir() === "/tmp" ? {} : { tmp: tmpdir() };
   return {
@@ -241,6 +265,7 @@ export function engineStarted(
     volatile: {
       ...{ pid, host, machineId, pidNamespace, project, runDir, home: homedir(), ...tmp },
       ...(earlier && { reuse: sourceFor(runDir, earlier) }),
+      ...(answers && { answers }),
     },
   };
 }

@@ -11,7 +11,7 @@ import type { MapNode, Node } from "./node.ts";
 import { readOutputs } from "./outputs.ts";
 import { type Pools, readPlaces } from "./pools.ts";
 import type { PromptFiles } from "./prompt-file.ts";
-import { checkKeys, type Reader } from "./read.ts";
+import { checkKeys, type Keys, type Reader } from "./read.ts";
 import { patternFault } from "./regex.ts";
 import { typesOf } from "./schema.ts";
 import type { Produced } from "./step-outputs.ts";
@@ -60,6 +60,21 @@ const ALL_KEYS = [...new Set([...COMMON_KEYS, ...STEP_READERS.flatMap((reader) =
 const IMPLYING_KEYS = STEP_READERS.flatMap((reader) => reader.impliedBy);
 const FORBIDDEN_IN_FINALLY = ["needs", "next", "on_approve", "on_reject"];
 
+/** Null: of a step whose type is not known. */
+const KEYS: ReadonlyMap<StepReader | null, Keys> = new Map([
+  [null, { what: "a step", known: ALL_KEYS }],
+  ...STEP_READERS.map((type) => [type, keysOf(type)] as const),
+]);
+
+function keysOf({ type, keys, refused = [] }: StepReader): Keys {
+  const common = COMMON_KEYS.filter((key) => !refused.some((each) => each.keys.includes(key)));
+  return {
+    what: `${/^[aeiou]/.test(type) ? "an" : "a"} ${type} step`,
+    known: [...common.slice(0, 2), ...keys, ...common.slice(2)],
+    refused,
+  };
+}
+
 /** A step as it stands in the file. */
 export interface FoundStep {
   readonly map: MapNode;
@@ -73,15 +88,7 @@ export function readStep(found: FoundStep, needs: readonly number[], around: Ste
   const { reader, names, agents, prompts } = around;
   const { map, id } = found;
   const type = readType(map, id, reader);
-  const refused = type?.refused ?? [];
-  const common = COMMON_KEYS.filter((key) => !refused.some(({ keys }) => keys.includes(key)));
-  const first = common.slice(0, 2);
-  const keys = {
-    what: type ? `${/^[aeiou]/.test(type.type) ? "an" : "a"} ${type.type} step` : "a step",
-    known: type ? [...first, ...type.keys, ...common.slice(2)] : ALL_KEYS,
-    refused,
-  };
-  checkKeys(map, keys, reader.problems);
+  checkKeys(map, KEYS.get(type) as Keys, reader.problems);
   if (found.isFinally) checkFinally(found, type, reader);
   const read = readCommon(found, needs, type, around);
   if (!type) return null;

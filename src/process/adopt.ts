@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ProcessIdentity } from "../core/event.ts";
 import { isAlive, ownIdentity } from "../system/identity.ts";
 import type { Found, JobEnd } from "./executor.ts";
@@ -59,6 +60,8 @@ export function watch(attemptDir: string, identity: ProcessIdentity, onEnd: (end
   const settle = async (): Promise<JobEnd> => {
     const exited = typeof readExit(attemptDir) === "number";
     await (stopper?.done ?? endLeftovers(exited ? { ...identity, cookie: "" } : identity));
+    // The status of what was stopped is on its way.
+    while (typeof readExit(attemptDir) !== "number" && lifeOf(identity) === "alive") await delay(WATCH_MS);
     const mark = readExit(attemptDir);
     if (typeof mark === "number") return { exitCode: mark };
     return mark === "began" ? { died: true } : { neverBegan: true };
@@ -92,11 +95,11 @@ export function watch(attemptDir: string, identity: ProcessIdentity, onEnd: (end
   };
 }
 
+/** Of who records the step's status: as long as that lives, the status may still come, and without it never will. */
 function lifeOf(identity: ProcessIdentity): "alive" | "dead" | "unknown" | "rebooted" | "foreign" {
   const self = ownIdentity();
   const sameBoot = identity.bootId !== "" && identity.bootId === self.bootId;
-  const alive = isAlive(identity, self);
+  const alive = isAlive({ ...identity, ...identity.recorder }, self);
   if (!sameBoot) return alive === "dead" ? "rebooted" : "foreign";
-  if (identity.pidNamespace !== self.pidNamespace) return "foreign";
-  return alive;
+  return identity.pidNamespace === self.pidNamespace ? alive : "foreign";
 }

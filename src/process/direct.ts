@@ -35,6 +35,10 @@ export class Direct implements GateSource {
     setImmediate(() => this.#start());
   }
 
+  lookForDead(): void {
+    // Each makes one, when it is asked.
+  }
+
   retire(): void {
     // Its channels are made anew for each wrapper.
   }

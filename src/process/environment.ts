@@ -101,7 +101,12 @@ export function renderCommand(command: Command, base: SplitEnvironment, envProgr
   if (typeof late.LC_ALL !== "string") line.push("wf__own_locale");
   if (unset.length > 0) line.push(`unset ${unset.join(" ")}`);
   if (exports.length > 0) line.push(`export ${exports.join(" ")}`);
-  return framed(quote(attemptDir)) + framed(line.join("; "));
+  return renderFolder(attemptDir) + framed(line.join("; "));
+}
+
+/** What the wrapper is told of where the attempt is. */
+export function renderFolder(attemptDir: string): string {
+  return framed(quote(attemptDir));
 }
 
 function framed(line: string): string {

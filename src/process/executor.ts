@@ -86,7 +86,7 @@ export interface ExecutorOptions<R extends JobReference = StartedProcess> {
 export interface Executor<R extends JobReference = StartedProcess> {
   /** How many places can be reserved now. */
   readonly room: number;
-  /** How many are likely to be wanted before long, so that they are ready by then; at first none. */
+  /** How many are likely to be wanted before long, so that they are ready by then; at first none. Said anew in each turn. */
   want(count: number): void;
   /** A place for a job that is to bear this cookie, or null. Nothing runs in it yet, and nothing will if the engine dies. */
   reserve(cookie: string): Job<R> | null;

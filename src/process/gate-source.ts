@@ -1,11 +1,15 @@
 import type { Readable, Writable } from "node:stream";
+import type { Recorder } from "../core/event.ts";
 
 /** A wrapper that waits, and the channel to it. */
 export interface Gate {
+  /** Leader of the process group of the command to be. */
   readonly pid: number;
+  /** If it is not the wrapper's first process that records the status, but one outside of its group. */
+  readonly recorder?: Recorder;
   send(text: string): void;
   /**
-   * No process of the wrapper is left.
+   * No process of its group is left.
    *
    * @param spent it has read all that was sent: what is left in the channel would be read by its successor
    */
@@ -24,6 +28,8 @@ export interface GateSource {
   readonly room: number;
   /** Asks for one; it comes by `onGate`. */
   request(): void;
+  /** Looks whether what is to give the next wrapper still lives. */
+  lookForDead(): void;
   /** It has no room, and should: channels that could not be used again were given up. Ends with `onGone`. */
   retire(): void;
   /** Nothing of the source itself is left after it; wrappers that run go on. */
@@ -32,6 +38,10 @@ export interface GateSource {
 
 export interface GateSourceEvents {
   onGate(gate: Gate): void;
+  /** Another wrapper will come, without being asked for, in the place of one that was released. */
+  onRenewal(): void;
+  /** One that was asked for, or was to come, will not. */
+  onLost(): void;
   /** It gives no more wrappers; those that it gave stay as they are. */
   onGone(why: string): void;
 }

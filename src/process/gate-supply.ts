@@ -52,6 +52,10 @@ export class GateSupply {
     }
   }
 
+  lookForDead(): void {
+    this.#source?.lookForDead();
+  }
+
   async close(): Promise<void> {
     this.#broken = true;
     await Promise.all([...this.#sources].map((source) => source.close()));
@@ -61,9 +65,17 @@ export class GateSupply {
     const { env, path, capacity, by } = this.#options;
     const events = {
       onGate: (gate: Gate) => {
-        this.#asked--;
+        if (this.#source === source) this.#asked--;
         this.#made++;
         this.#options.onGate(gate);
+      },
+      onRenewal: () => {
+        if (this.#source === source) this.#asked++;
+      },
+      onLost: () => {
+        if (this.#source !== source) return;
+        this.#asked--;
+        this.#options.onRoom();
       },
       onGone: (why: string) => this.#onGone(source, why),
     };

@@ -5,6 +5,8 @@ import { endLeftovers, type Stopper } from "./stop.ts";
 interface Leader {
   readonly pid: number;
   readonly startTime: string;
+  /** Given if the leader is not the one that reports, and has ended when it does: what is still in its group is left behind. */
+  readonly recorder?: unknown;
 }
 
 interface Watched extends Leader {
@@ -13,7 +15,7 @@ interface Watched extends Leader {
   looks: number;
 }
 
-/** A wrapper that has reported is in its group until it is collected, usually for some 100 µs. */
+/** A wrapper that has reported itself is in its group until it is collected, usually for some 100 µs. */
 const QUICK_LOOKS = 60;
 const QUICK_PAUSE_MS = 0.01;
 const SLOW_PAUSE_MS = 5;
@@ -33,7 +35,8 @@ export function watchGroup(
   stopper: () => Stopper | undefined = () => undefined,
 ): void {
   if (watched.length === 0) setImmediate(lookQuickly);
-  watched.push({ pid: leader.pid, startTime: leader.startTime, stopper, onGone, looks: 0 });
+  const { pid, startTime, recorder } = leader;
+  watched.push({ pid, startTime, recorder, stopper, onGone, looks: 0 });
 }
 
 /**
@@ -61,7 +64,7 @@ async function endSlowly(group: Watched): Promise<void> {
   group.onGone();
 }
 
-async function groupGone({ pid, startTime, stopper }: Watched): Promise<void> {
+async function groupGone({ pid, startTime, recorder, stopper }: Watched): Promise<void> {
   const since = performance.now();
   while (groupExists(pid)) {
     const stopping = stopper();
@@ -69,7 +72,7 @@ async function groupGone({ pid, startTime, stopper }: Watched): Promise<void> {
     const members = groupMembers(pid);
     // Zombies that nobody collects.
     if (members.length === 0) return;
-    const late = performance.now() - since > LEADER_MS;
+    const late = recorder !== undefined || performance.now() - since > LEADER_MS;
     if (late || members.some((member) => member !== pid)) return endLeftovers({ pid, startTime, cookie: "" });
     await delay(SLOW_PAUSE_MS);
   }

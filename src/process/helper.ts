@@ -1,7 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
+import type { Recorder } from "../core/event.ts";
+import { readProcess } from "../system/identity.ts";
 import type { Environment } from "./environment.ts";
 import { type Gate, type GateSource, type GateSourceEvents, ignoreErrors, onLines } from "./gate-source.ts";
+import { watchGroup } from "./group-watch.ts";
+import { isGone } from "./process-table.ts";
 import { HELPER_READY, helperScript } from "./wrapper.ts";
 
 const CLOSE_MS = 2000;
@@ -10,13 +14,18 @@ const READY_MS = 5000;
 
 interface Slot {
   readonly channel: Socket;
+  /** `asked`: a wrapper is on its way, from the recorder if there is one already. */
   state: "free" | "asked" | "taken" | "retired";
+  recorder: Recorder | undefined;
+  /** Of the wrapper that the recorder has made, and that is not offered yet. */
+  made: number | undefined;
   gate: Gate | undefined;
 }
 
 /**
- * A long-lived `bash` that forks the wrappers: Node's own `spawn` costs many times as much, and the more the
- * larger the engine is. It is the leader of its own session, so that the terminal's signals reach no step.
+ * A long-lived `bash` that forks recorders, each of which forks one wrapper after another: Node's own `spawn` costs many
+ * times as much, and the more the larger the engine is. It is the leader of its own session, so that the terminal's
+ * signals reach no step.
  */
 export class Helper implements GateSource {
   readonly #process: ChildProcess;
@@ -64,6 +73,16 @@ export class Helper implements GateSource {
     this.#process.stdin?.write(`${index}\n`);
   }
 
+  lookForDead(): void {
+    for (const slot of this.#slots) {
+      const { state, recorder } = slot;
+      if (state !== "asked" || recorder === undefined || !isGone(recorder.pid, recorder.startTime)) continue;
+      slot.state = "retired";
+      slot.channel.destroy();
+      this.#events.onLost();
+    }
+  }
+
   retire(): void {
     this.#lose("it has no channel left");
   }
@@ -73,15 +92,23 @@ export class Helper implements GateSource {
     for (const slot of this.#slots) slot.channel.destroy();
     this.#process.stdin?.end();
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), CLOSE_MS);
-    await this.#exited;
+    // Those whose command runs go on with it.
+    const unused = this.#slots.flatMap(({ gate, recorder }) => (gate || !recorder ? [] : [recorder]));
+    const ended = unused.map((recorder) => new Promise<void>((resolve) => watchGroup(recorder, resolve)));
+    await Promise.all([this.#exited, ...ended]);
     clearTimeout(timer);
     this.#process.stdout?.destroy();
   }
 
   #slot(channel: Socket): Slot {
-    const slot: Slot = { channel, state: "free", gate: undefined };
+    const slot: Slot = { channel, state: "free", recorder: undefined, made: undefined, gate: undefined };
     ignoreErrors(channel);
-    onLines(channel, (line) => slot.gate?.onLine(line));
+    onLines(channel, (line) => {
+      const [word, pid] = line.split(" ");
+      if (word !== HELPER_READY) return slot.gate?.onLine(line);
+      slot.made = Number(pid);
+      this.#offer(slot);
+    });
     channel.once("close", () => {
       slot.state = "retired";
       slot.gate?.onClose();
@@ -94,19 +121,35 @@ export class Helper implements GateSource {
     const [index, pid] = line.split(" ").map(Number);
     const slot = this.#slots[index as number];
     if (slot?.state !== "asked" || !pid || this.#gone) return;
+    slot.recorder = { pid, startTime: readProcess(pid)?.startTime ?? "" };
+    this.#offer(slot);
+  }
+
+  /** Once both are known, and the wrapper before it is done with. */
+  #offer(slot: Slot): void {
+    const { made, recorder } = slot;
+    if (slot.state !== "asked" || made === undefined || recorder === undefined || this.#gone) return;
     slot.state = "taken";
-    slot.gate = this.#gate(slot, pid);
+    slot.made = undefined;
+    slot.gate = this.#gate(slot, made, recorder);
     this.#events.onGate(slot.gate);
   }
 
-  #gate(slot: Slot, pid: number): Gate {
+  #gate(slot: Slot, pid: number, recorder: Recorder): Gate {
     return {
       pid,
+      recorder,
       send: (text) => void slot.channel.write(text),
       release: (spent) => {
         slot.gate = undefined;
-        slot.state = spent && !this.#gone && !slot.channel.destroyed ? "free" : "retired";
-        if (slot.state === "retired") slot.channel.destroy();
+        if (spent && !this.#gone && slot.state === "taken") {
+          slot.state = "asked";
+          this.#events.onRenewal();
+          this.#offer(slot);
+        } else {
+          slot.state = "retired";
+          slot.channel.destroy();
+        }
       },
       close: () => void slot.channel.destroy(),
       onLine: () => undefined,

@@ -1,6 +1,13 @@
+import type { Recorder } from "../core/event.ts";
 import { type Identity, ownIdentity, readProcess } from "../system/identity.ts";
 import { readExit } from "./adopt.ts";
-import { type Command, renderCommand, type SplitEnvironment, splitEnvironment } from "./environment.ts";
+import {
+  type Command,
+  renderCommand,
+  renderFolder,
+  type SplitEnvironment,
+  splitEnvironment,
+} from "./environment.ts";
 import type { JobEnd } from "./executor.ts";
 import type { Gate } from "./gate-source.ts";
 import { GateSupply } from "./gate-supply.ts";
@@ -18,7 +25,8 @@ const LIVENESS_MS = 200;
 export interface LaunchedProcess {
   /** Told apart from every other of this launcher. */
   readonly slot: number;
-  readonly identity: Identity;
+  /** Of the leader of the command's group. */
+  readonly identity: Identity & { readonly recorder?: Recorder };
 }
 
 export interface LauncherOptions {
@@ -42,9 +50,12 @@ export interface Launcher {
   readonly idle: number;
   /** The pid of the helper, for tests and for people who look at the process table. */
   readonly helperPid: number | undefined;
-  /** How many idle wrappers to keep ready; at first none. */
+  /**
+   * How many idle wrappers to keep ready; at first none. What was taken since is made up for now, and not before: a fork
+   * at the side of what is being started would only delay it.
+   */
   want(count: number): void;
-  /** An idle wrapper, or null; another is made in its place. */
+  /** An idle wrapper, or null. */
   take(): LaunchedProcess | null;
   /** Hands the command over; it waits at the gate. May overlap with the sync of the journal. */
   prepare(process: LaunchedProcess, command: Command): void;
@@ -120,7 +131,6 @@ class ProcessLauncher implements Launcher {
       wrapper = this.#idle.shift();
     }
     if (wrapper !== undefined) wrapper.state = "taken";
-    this.#refill();
     return wrapper ?? null;
   }
 
@@ -136,7 +146,7 @@ class ProcessLauncher implements Launcher {
     const wrapper = inState(process, "prepared");
     if (wrapper === null) return;
     wrapper.state = "open";
-    wrapper.gate.send(GO);
+    wrapper.gate.send(GO + renderFolder((wrapper.command as Command).attemptDir));
   }
 
   discard(process: LaunchedProcess): void {
@@ -159,7 +169,11 @@ class ProcessLauncher implements Launcher {
     clearInterval(this.#liveness);
     const gated = [...this.#live].filter((wrapper) => wrapper.state !== "open");
     for (const wrapper of this.#live) wrapper.gate.close();
-    const gone = gated.map(({ identity }) => new Promise<void>((resolve) => watchGroup(identity, resolve)));
+    const groups = gated.flatMap(({ identity }) => [
+      identity,
+      ...(identity.recorder ? [identity.recorder] : []),
+    ]);
+    const gone = groups.map((leader) => new Promise<void>((resolve) => watchGroup(leader, resolve)));
     await Promise.all([this.#supply.close(), ...gone]);
   }
 
@@ -175,7 +189,8 @@ class ProcessLauncher implements Launcher {
       this.#refill();
       return;
     }
-    const identity = { ...ownIdentity(), pid: gate.pid, startTime: facts.startTime };
+    const { pid, recorder } = gate;
+    const identity = { ...ownIdentity(), pid, startTime: facts.startTime, ...(recorder && { recorder }) };
     const unused = { state: "idle", command: undefined, stopper: undefined, suspect: false } as const;
     const wrapper: Wrapper = { slot: this.#made++, identity, gate, ...unused };
     gate.onLine = (line) => this.#onLine(wrapper, line);
@@ -187,13 +202,12 @@ class ProcessLauncher implements Launcher {
 
   #onLine(wrapper: Wrapper, line: string): void {
     const { command } = wrapper;
-    const exited = /^\d+$/.test(line);
     let end: JobEnd = { error: "its exit status could not be written" };
-    if (exited) end = { exitCode: Number(line) };
+    if (/^\d+$/.test(line)) end = { exitCode: Number(line) };
     else if (line === NOT_BEGUN) end = { error: whyNotBegun(command) };
     else if (line === TAKEN) end = { error: "it was started before: its folder is taken" };
-    // Unless nothing had been prepared, it did not get as far as to read all that it was sent.
-    this.#settle(wrapper, end, exited || command === undefined);
+    // It has read all that it was sent, or was killed.
+    this.#settle(wrapper, end, line !== TAKEN);
   }
 
   #onDeath(wrapper: Wrapper): void {
@@ -210,8 +224,10 @@ class ProcessLauncher implements Launcher {
   }
 
   #lookForDead(): void {
+    this.#supply.lookForDead();
     for (const wrapper of this.#live) {
-      if (!isGone(wrapper.identity.pid, wrapper.identity.startTime)) continue;
+      const { pid, startTime } = wrapper.identity.recorder ?? wrapper.identity;
+      if (!isGone(pid, startTime)) continue;
       if (wrapper.suspect) this.#onDeath(wrapper);
       wrapper.suspect = true;
     }

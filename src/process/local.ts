@@ -61,9 +61,9 @@ class Local implements Executor {
   reserve(cookie: string): Job | null {
     const launched = this.#launcher.take();
     if (launched === null) return null;
-    const { pid, startTime, bootId } = launched.identity;
+    const { pid, startTime, bootId, recorder } = launched.identity;
     const job: LaunchedJob = {
-      reference: { pid, startTime, bootId, cookie },
+      reference: { pid, startTime, bootId, cookie, ...(recorder && { recorder }) },
       launched,
       attemptDir: undefined,
     };

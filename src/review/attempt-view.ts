@@ -15,6 +15,8 @@ export interface AttemptView extends AttemptName {
   readonly sharedWith: string | null;
   /** It was taken over from this attempt, and no command ran. */
   readonly reusedFrom: ReusedFrom | null;
+  /** Why the fixture of the run did not answer it; null if it did, or there is none. */
+  readonly notAnswered: string | null;
   /** Null until it has ended. */
   readonly record: AttemptRecord | null;
   readonly logs: { readonly stdoutBytes: number; readonly stderrBytes: number } | null;
@@ -45,6 +47,8 @@ export function viewAttempt(lines: readonly JournalLine[], name: AttemptName): A
     adopted: after.some((line) => line.event === "attempt_adopted" && isIt(line)),
     sharedWith: sharedWith(lines, start),
     reusedFrom: isOver ? (ended.volatile.reusedFrom ?? null) : null,
+    notAnswered:
+      started.volatile && "notAnswered" in started.volatile ? (started.volatile.notAnswered ?? null) : null,
     record: isOver ? ended.record : null,
     logs: isOver
       ? { stdoutBytes: ended.volatile.stdoutBytes, stderrBytes: ended.volatile.stderrBytes }

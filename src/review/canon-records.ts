@@ -76,7 +76,9 @@ const failure = members({ message: text, hint: text, details: each(text) });
 const output: Map = members({ value: free, list: (value, clean) => eachOf(output, value, clean) });
 const outputs = each(output);
 const step = members({ error: failure, because: text, outputs });
-const attempt = members({ error: failure, outputs, next: members({ because: text }) });
+const ofAttempt = members({ error: failure, outputs, next: members({ because: text }) });
+/** What was answered by a fixture means what it means when it was done. */
+const attempt: Map = (value, clean) => ofAttempt(without(value, "answeredFrom"), clean);
 const because: Map = (value, clean) =>
   (isJsonObject(value) ? members({ message: text }) : text)(value, clean);
 

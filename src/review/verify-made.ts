@@ -14,7 +14,7 @@ import { CHANGED, differences, parsed } from "./verify-snapshot.ts";
 /** What was made before a command could begin: script, prompt, context, and the call of an agent's client. */
 export function checkMade(
   context: AttemptsContext,
-  { started }: KnownAttempt,
+  { started, ended }: KnownAttempt,
   step: Step,
   path: string,
   { has, isFile }: Present,
@@ -28,7 +28,10 @@ export function checkMade(
   const { script, prompt, context: given, agent } = ATTEMPT_FILES;
   const inputs = step.type === "command" && declaresInputs(step) ? [ATTEMPT_FILES.inputs] : [];
   const due = step.type === "command" ? [script, ...inputs] : [prompt, given, agent];
-  for (const name of started.volatile ? due : []) {
+  const { volatile } = started;
+  // One that was to be taken over or answered when its engine died: what stood there was no use any more.
+  const isGone = volatile && !("process" in volatile) && ended?.record.status === "not_run";
+  for (const name of volatile && !isGone ? due : []) {
     if (!has(name)) judge("attempt-files", name, "it is missing");
   }
   const text = (name: string) => (isFile(name) ? context.files.text(`${path}/${name}`) : null);

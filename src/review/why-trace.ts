@@ -15,6 +15,8 @@ export interface AttemptTrace extends Led {
   adopted: boolean;
   /** It ran in the run that this one was forked from. */
   shared: boolean;
+  /** Why the fixture of the run did not answer it; null if it did, or there is none. */
+  readonly notAnswered: string | null;
   /** Gates. */
   decision: { readonly decision: Decision; readonly comment: string; readonly by: string } | null;
   record: AttemptRecord | null;
@@ -160,6 +162,8 @@ class Tracer implements Trace {
       endedAt: null,
       adopted: false,
       shared: false,
+      notAnswered:
+        line.volatile && "notAnswered" in line.volatile ? (line.volatile.notAnswered ?? null) : null,
       decision: null,
       record: null,
       next: null,

@@ -96,14 +96,18 @@ function takeLargeValues(
   env: Record<string, string | null>,
   base: Environment,
   step: CommandStep,
-): Map<string, string> {
+): ReadonlyMap<string, string> {
+  let total = sizeOfEnvironment(base);
+  let largest = 0;
+  const sized = Object.entries(env).map(([name, value]) => {
+    const bytes = value === null ? 0 : Buffer.byteLength(value);
+    total += name.length + bytes + 2;
+    largest = Math.max(largest, bytes);
+    return { name, value, bytes };
+  });
+  if (largest <= MAX_VARIABLE_BYTES && total <= MAX_ENVIRONMENT_BYTES) return NONE_TAKEN;
   const taken = new Map<string, string>();
-  const sized = Object.entries(env)
-    .map(([name, value]) => ({ name, value, bytes: value === null ? 0 : Buffer.byteLength(value) }))
-    .sort((a, b) => b.bytes - a.bytes);
-  let total = Object.entries(base).reduce((sum, [name, value]) => sum + name.length + value.length + 2, 0);
-  for (const { name, bytes } of sized) total += name.length + bytes + 2;
-  for (const { name, value, bytes } of sized) {
+  for (const { name, value, bytes } of sized.sort((a, b) => b.bytes - a.bytes)) {
     if (value === null || (bytes <= MAX_VARIABLE_BYTES && total <= MAX_ENVIRONMENT_BYTES)) break;
     if (bytes < 1024) break;
     taken.set(name, value);
@@ -118,6 +122,21 @@ function takeLargeValues(
     });
   }
   return taken;
+}
+
+const NONE_TAKEN: ReadonlyMap<string, string> = new Map();
+
+/** What all steps of a run share is measured once. */
+const environmentSizes = new WeakMap<Environment, number>();
+
+function sizeOfEnvironment(env: Environment): number {
+  let size = environmentSizes.get(env);
+  if (size === undefined) {
+    size = 0;
+    for (const [name, value] of Object.entries(env)) size += name.length + value.length + 2;
+    environmentSizes.set(env, size);
+  }
+  return size;
 }
 
 const PRELUDE = /^(?:(\w+)=\$\(cat "\$WF_ATTEMPT_DIR\/values\/\1"; printf x\); \1=\$\{\1%x\}\n)*/;

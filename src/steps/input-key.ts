@@ -7,17 +7,29 @@ import { MAX_SHOWN_VALUE_BYTES } from "../core/limits.ts";
 import { outputJson } from "../core/output-value.ts";
 import type { RunState, StepNode } from "../core/state.ts";
 import { lookup, renderTemplate, type TemplateScope } from "../core/template.ts";
-import type { CommandStep, Template } from "../core/workflow.ts";
+import type { CommandStep, Step, Template, TemplatePath } from "../core/workflow.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { ATTEMPT_FILES } from "../store/layout.ts";
 import { pathsOfStep } from "./command.ts";
-import { attemptScope, itemScope, namedSteps, type Places, stepScope, variableName } from "./scope.ts";
+import {
+  attemptScope,
+  itemScope,
+  namedSteps,
+  type Places,
+  pathsOf,
+  stepScope,
+  variableName,
+} from "./scope.ts";
 
-/** An attempt of a step that declares what it depends on. */
-export interface InputsContext {
+/** Where templates are rendered. */
+export interface Around {
   readonly state: RunState;
   readonly places: Places;
   readonly node: StepNode;
+}
+
+/** An attempt of a step that declares what it depends on. */
+export interface InputsContext extends Around {
   readonly step: CommandStep;
 }
 
@@ -34,27 +46,40 @@ export interface Inputs {
 /** The key of an attempt and what it is made of. Raises `TemplateError` where preparing the attempt would. */
 export function inputsOf(context: InputsContext, files: InputParts["files"]): Inputs {
   const { state, step } = context;
-  const scope = keyScope(context);
-  const text = (template: Template) => shortened(renderTemplate(template, scope));
-  const env: Record<string, PartValue> = {};
-  for (const [name, template] of Object.entries({ ...state.workflow.env, ...step.env }).sort(byName)) {
-    env[name] = text(template);
-  }
+  const scope = keyScope(context, pathsOfStep(state, step));
   const parts: InputParts = {
     format: INPUTS_FORMAT,
     type: "command",
     shell: step.shell,
     script: sha256(step.script.text),
     values: valuesOf(context, scope),
-    env,
+    env: rendered({ ...state.workflow.env, ...step.env }, scope),
     workspace: step.workspaceMode,
-    ...(step.cwd && { cwd: text(step.cwd) }),
+    ...(step.cwd && { cwd: shortened(renderTemplate(step.cwd, scope)) }),
     outputs: shortened(declared(step)),
     ...(step.gate && { decides: true as const }),
     files,
     absent: [...(step.inputFiles?.absent ?? [])].sort(),
   };
   return { key: keyOf(parts), parts };
+}
+
+/** What templates come to, as far as it is the same in each run. Raises `TemplateError`. */
+export function partsOfTemplates(
+  around: Around,
+  templates: Readonly<Record<string, Template>>,
+): Record<string, PartValue> {
+  return rendered(templates, keyScope(around, pathsOf(Object.values(templates))));
+}
+
+function rendered(
+  templates: Readonly<Record<string, Template>>,
+  scope: TemplateScope,
+): Record<string, PartValue> {
+  const sorted = Object.entries(templates).sort(byName);
+  return Object.fromEntries(
+    sorted.map(([name, template]) => [name, shortened(renderTemplate(template, scope))]),
+  );
 }
 
 export function keyOf(parts: InputParts): string {
@@ -79,16 +104,14 @@ function namesInput({ script }: CommandStep, input: string): boolean {
 }
 
 /** What templates come to, as far as it is the same in each run: names for the run's own folders, artifacts by their content. */
-function keyScope({ state, places, node, step }: InputsContext): TemplateScope {
+function keyScope({ state, places, node }: Around, paths: Iterable<TemplatePath>): TemplateScope {
   const { item: _, ...anywhere } = node;
   const somewhere = { ...places, runDir: "<run>" };
   const { runId } = state;
   return {
     ...attemptScope({ ...state, runId: "<run-id>" }, somewhere, anywhere, 0, []),
     ...itemScope(node),
-    steps: stepScope(state, places, namedSteps(pathsOfStep(state, step)), (outputs) =>
-      markedMembers(outputs, runId),
-    ),
+    steps: stepScope(state, places, namedSteps(paths), (outputs) => markedMembers(outputs, runId)),
   };
 }
 
@@ -96,9 +119,11 @@ function markedMembers(
   outputs: Readonly<Record<string, OutputValue>>,
   runId: string,
 ): Readonly<Record<string, Json>> {
+  // A chosen id may be part of a word.
+  const id = new RegExp(`(?<![A-Za-z0-9])${runId.replaceAll(".", "\\.")}(?![A-Za-z0-9])`, "g");
   const mark = ({ file, sha256 }: FileOutput) => {
     const name = file.slice(file.indexOf(`/${ATTEMPT_FILES.outputs}/`) + ATTEMPT_FILES.outputs.length + 2);
-    return artifactMark(name.replaceAll(runId, "<run-id>"), sha256);
+    return artifactMark(name.replaceAll(id, "<run-id>"), sha256);
   };
   return Object.fromEntries(Object.entries(outputs).map(([key, output]) => [key, outputJson(output, mark)]));
 }
@@ -116,7 +141,8 @@ function valuesOf({ state, step }: InputsContext, scope: TemplateScope): Record<
   return Object.fromEntries([...values].sort(byName));
 }
 
-function declared({ outputs }: CommandStep): Json {
+/** What a step declares to leave behind. */
+export function declared({ outputs }: Step): Json {
   return outputs.map(({ key, required, parsed, schema, file }) => ({
     key,
     required,

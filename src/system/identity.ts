@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import type { ProcessIdentity } from "../core/event.ts";
 
 /** What tells a process from every other one, on this machine and elsewhere, now and after a reboot. */
-export type Identity = Omit<ProcessIdentity, "cookie">;
+export type Identity = Omit<ProcessIdentity, "cookie" | "recorder">;
 
 export interface ProcessFacts {
   readonly startTime: string;

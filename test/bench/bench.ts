@@ -145,7 +145,7 @@ export class Bench {
   /** A build in the middle of a benchmark must not pull the files away under it. */
   #copyProgram(): string {
     const to = join(this.root, "program");
-    if (!existsSync(join(PROJECT, "dist/cli.js")))
+    if (!existsSync(join(PROJECT, "dist/cli.cjs")))
       throw new Error("there is no dist/; run npm run build first");
     for (const name of ["bin", "dist", "schemas", "package.json"]) {
       cpSync(join(PROJECT, name), join(to, name), { recursive: true });

@@ -31,8 +31,9 @@ class Machine implements System<StartedProcess> {
     this.#by = by;
   }
 
-  async strike({ pid, cookie }: StartedProcess): Promise<void> {
+  async strike({ pid, cookie, recorder }: StartedProcess): Promise<void> {
     const pids = cookieBearers(cookie);
+    if (recorder) signalProcess(recorder.pid, "SIGKILL");
     signalGroup(pid, "SIGKILL");
     for (const each of pids) signalProcess(each, "SIGKILL");
     await until(() => cookieBearers(cookie).length === 0, "its processes to be gone");
@@ -71,7 +72,9 @@ class Machine implements System<StartedProcess> {
 
   /** As where the process table says of a process that it is there, and no more. */
   async silence(reference: StartedProcess) {
-    return { reference: { ...reference, startTime: "" }, speak: () => undefined };
+    const { recorder } = reference;
+    const untold = { startTime: "", ...(recorder && { recorder: { ...recorder, startTime: "" } }) };
+    return { reference: { ...reference, ...untold }, speak: () => undefined };
   }
 
   async close(): Promise<void> {

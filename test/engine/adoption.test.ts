@@ -10,6 +10,7 @@ import {
   letGo,
   needsLinux,
   processOf,
+  recorderOf,
   startHeld,
   TELL,
   untilAtWork,
@@ -116,13 +117,13 @@ steps:
     await sound(project, { runDir: run.runDir, expected: ONCE, children: "died" });
   });
 
-  test("engine and wrapper die and the command lives: it is ended before the new attempt", async (t) => {
+  test("engine and recorder die and the command lives: it is ended before the new attempt", async (t) => {
     const project = projectFor(t);
     const run = await startHeld(project);
-    const wrapper = await processOf(run.runDir, "held");
+    const recorder = await recorderOf(run.runDir, "held");
     kill([run.engine.pid]);
-    kill([wrapper]);
-    await gone(wrapper);
+    kill([recorder]);
+    await gone(recorder);
     await run.engine.ended;
     const left = project.processes().map(({ pid }) => pid);
     assert.notDeepEqual(left, [], "the command was to live on");

@@ -4,7 +4,9 @@ import * as fs from "node:fs";
 import { dirname, resolve } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { isGone, kill, stateOf } from "../rig/processes.ts";
 import { Project } from "../rig/project.ts";
+import { until } from "../rig/wait.ts";
 
 const GOOD = resolve(dirname(fileURLToPath(import.meta.url)), "../../fixtures/workflows/good");
 const files = fs.existsSync(GOOD) ? fs.readdirSync(GOOD).filter((name) => name.endsWith(".yaml")) : [];
@@ -15,6 +17,26 @@ const HOW: Readonly<Record<string, { readonly args?: readonly string[]; readonly
   "rollout.yaml": { skip: "the same" },
   "release.yaml": { skip: "its archive holds times: what a step itself produces is content" },
 };
+
+describe("what a step may read of its predecessors", () => {
+  test("their records are there when it begins, however long the engine takes to write them", async (t) => {
+    const project = new Project();
+    t.after(() => project.remove());
+    const look = `test -e "$WF_RUN_DIR/steps/first/attempt-1/attempt.json"`;
+    const file = project.write(
+      "records.yaml",
+      `id: records\nsteps:\n  - { id: first, run: 'true' }\n  - { id: second, run: '${look}' }\n`,
+    );
+    const fault = { on: "steps/first/attempt-1/attempt.json", when: "before", does: "stop" } as const;
+    const engine = project.start(["run", file], { fault });
+    await until(() => isGone(engine.pid) || stateOf(engine.pid) === "T", "the engine to stop");
+    // Time for what must not have been started.
+    await project.wf(["ls"]);
+    kill([engine.pid], "SIGCONT");
+    const { code, stderr } = await engine.ended;
+    assert.equal(code, 0, stderr);
+  });
+});
 
 describe("two runs of one workflow with the same inputs", () => {
   for (const file of files) {

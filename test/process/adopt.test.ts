@@ -27,6 +27,9 @@ const unanswered = {
   why: `the system does not tell whether process ${own.pid} is still its own`,
 };
 
+/** Lives: this very process. */
+const recorder = { pid: own.pid, startTime: own.startTime };
+
 const TABLE: [string, ProcessIdentity, string | null, object][] = [
   ["a status there, the wrapper dead", dead, "3\n", { found: "exited", exitCode: 3 }],
   ["a status there, the wrapper about to end", own, "0\n", { found: "exited", exitCode: 0 }],
@@ -37,7 +40,16 @@ const TABLE: [string, ProcessIdentity, string | null, object][] = [
   ["dead, never began", dead, null, { found: "never_began" }],
   ["dead, began, no status", dead, "", { found: "lost" }],
   ["dead, a status cut short", dead, "14", { found: "lost" }],
+  ["dead, who records it alive", { ...dead, recorder }, "", { found: "alive" }],
+  ["dead before it began, who records it alive", { ...dead, recorder }, null, { found: "alive" }],
+  [
+    "alive, who records it dead",
+    { ...own, recorder: { ...recorder, startTime: "0" } },
+    "",
+    { found: "lost" },
+  ],
   ["after a reboot", rebooted, "", { found: "rebooted" }],
+  ["after a reboot, with the recorder's pid in use", { ...rebooted, recorder }, "", { found: "rebooted" }],
   ["after a reboot, even with a status", rebooted, "0\n", { found: "rebooted" }],
   ["another host", elsewhere, "", { found: "foreign", exitCode: null }],
   ["another host, a status", elsewhere, "7\n", { found: "foreign", exitCode: 7 }],
@@ -57,7 +69,7 @@ test("a wrapper killed while it is watched: what it left behind is ended, also b
   // The launcher would end the group as well: this is about the one that can not know of it.
   const identity = { ...step.process.identity, cookie: "watched-cookie" };
   const end = new Promise<JobEnd>((resolve) => watch(step.dir, identity, resolve));
-  process.kill(identity.pid, "SIGKILL");
+  for (const { pid } of [identity.recorder ?? identity, identity]) process.kill(pid, "SIGKILL");
   assert.deepEqual(await end, { died: true });
   assert.ok(isGroupEmpty(identity.pid));
   assert.ok(isGroupEmpty(away));

@@ -37,6 +37,9 @@ async function kill(engine: Engine): Promise<void> {
   await once(engine.child, "exit");
 }
 
+/** What records the status of a helper's step is not of the step's group. */
+const KILLED = { helper: { exitCode: 137 }, spawn: { died: true } } as const;
+
 for (const by of ["helper", "spawn"] as const) {
   test(`${by}: the engine dies before the gate opens: nothing ran, no process is left`, async (t) => {
     const dead = await engine(t, by, "gate", "echo ran");
@@ -73,9 +76,10 @@ for (const by of ["helper", "spawn"] as const) {
     const end = new Promise<JobEnd>((resolve) => {
       void watch(dead.attemptDir, dead.identity, resolve).stop({ graceMs: 50 }).done;
     });
-    assert.deepEqual(await end, { died: true });
+    assert.deepEqual(await end, KILLED[by]);
     assert.ok(isGroupEmpty(dead.identity.pid));
-    assert.deepEqual(inspect(dead.attemptDir, dead.identity), { found: "lost" });
+    const found = by === "helper" ? { found: "exited", exitCode: 137 } : { found: "lost" };
+    assert.deepEqual(inspect(dead.attemptDir, dead.identity), found);
   });
 }
 
@@ -122,7 +126,8 @@ for (const by of ["helper", "spawn"] as const) {
     const rig = new Rig(t, by);
     const step = await rig.start("while :; do sleep 0.01; done");
     await until(() => existsSync(join(step.dir, "exit")));
-    process.kill(step.process.identity.pid, "SIGKILL");
+    const { identity } = step.process;
+    process.kill((identity.recorder ?? identity).pid, "SIGKILL");
     assert.deepEqual(await step.end, { died: true });
     assert.ok(isGroupEmpty(step.process.identity.pid));
   });

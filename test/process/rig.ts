@@ -72,7 +72,11 @@ export class Rig {
   }
 
   async take(): Promise<LaunchedProcess> {
-    return until(() => this.launcher.take());
+    return until(() => {
+      const launched = this.launcher.take();
+      if (launched === null) this.launcher.want(1);
+      return launched;
+    });
   }
 
   command(script: string, more: Partial<Command> = {}): Command {

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
+import type { StartedProcess } from "../../src/core/event.ts";
 import { readJournal, untilEvent } from "./journal.ts";
 import { kill } from "./processes.ts";
 import type { Background, Project } from "./project.ts";
@@ -68,12 +69,22 @@ export async function killEngine({ engine }: HeldRun): Promise<void> {
 
 /** The process of an attempt, as the journal has it. */
 export async function processOf(runDir: string, step: string, attempt = 1): Promise<number> {
+  return (await startedProcess(runDir, step, attempt)).pid;
+}
+
+/** Who writes the exit status of a step. */
+export async function recorderOf(runDir: string, step: string, attempt = 1): Promise<number> {
+  const started = await startedProcess(runDir, step, attempt);
+  return (started.recorder ?? started).pid;
+}
+
+async function startedProcess(runDir: string, step: string, attempt: number): Promise<StartedProcess> {
   const line = await untilEvent(
     runDir,
     "attempt_started",
     (one) => one.step === step && one.attempt === attempt,
   );
-  return line.volatile.process.pid;
+  return line.volatile.process;
 }
 
 /** How each attempt of a step ended, in order. */

@@ -49,6 +49,7 @@ const attempt: Required<AttemptRecord> = {
   },
   decision: "reject",
   next: { to: "b", because: "next step in the file" },
+  answeredFrom: { fixture: "project:fixtures/runs/a", attempt: "steps/a/attempt-1", sha256 },
 };
 
 const gate: Required<GateRecord> = {
@@ -93,6 +94,8 @@ const run: RunRecord = {
     waitingUntil: at,
     git: { commit: "c", dirty: true },
     forkedFrom: { run: "r-0", step: "a" },
+    answers: { fixture: "/elsewhere/a", sha256 },
+    answered: { a: 1 },
   },
 };
 
@@ -116,6 +119,7 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
       projectFromRun: "../../..",
       git: { commit: "c", dirty: false },
       forkedFrom: { run: "r-0", step: "a", attempt: 2, earlier: [{ run: "r", step: "b" }] },
+      answers: { fixture: "project:fixtures/runs/a", sha256 },
     },
   },
   engine_started: {
@@ -124,7 +128,10 @@ const events: { [E in RunEvent["event"]]: Required<EventNamed<E>> } = {
     from: "a",
     limits: { max_parallel: 2, steps: { plan: { max_tokens: 2, max_cost_usd: 1.5 } } },
     version: "0.1.0",
-    volatile: { pid: 2, host: "h", machineId: "m", pidNamespace: "", project: "/p" },
+    volatile: {
+      ...{ pid: 2, host: "h", machineId: "m", pidNamespace: "", project: "/p" },
+      answers: { fixture: "project:fixtures/runs/a", sha256 },
+    },
   },
   attempt_started: {
     event: "attempt_started",

@@ -1,5 +1,6 @@
 import { WfError } from "../../core/problem.ts";
 import type { ResumeRequest } from "../../engine/api.ts";
+import { ANSWERS_OPTION } from "../answers-option.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
@@ -44,6 +45,7 @@ export const command: Command = {
     until: { kind: "value", value: "STEP", describe: "pause after this step (exit code 3)" },
     wait: { kind: "flag", describe: "stay at an approval, and until a client's limit ends" },
     reuse: REUSE_OPTION,
+    answers: ANSWERS_OPTION,
     "max-parallel": { kind: "value", value: "N", describe: "at most so many steps at once" },
     "runs-dir": RUNS_DIR_OPTION,
     json: { ...JSON_OPTION, describe: "print JSON, described by `wf schema cli/run`; with --due `cli/due`" },
@@ -82,7 +84,7 @@ export const command: Command = {
 
 /** What belongs to one run has no meaning for all that are due. */
 function refuseWithDue(args: Args): void {
-  const given = ["from", "workflow", "input", "limit", "secret", "project", "until", "reuse"].find(
+  const given = ["from", "workflow", "input", "limit", "secret", "project", "until", "reuse", "answers"].find(
     (name) => args.list(name).length > 0,
   );
   const what = args.text("RUN") === undefined ? given && `--${given}` : "a RUN";
@@ -107,6 +109,7 @@ function requestFrom(args: Args, runDir: string, runsDir: string): ResumeRequest
   const inputs = argumentInputs(args.list("input"));
   const limits = limitsFrom(args.list("limit"));
   const reuse = givenReuse(args, runsDir, runDir);
+  const answers = args.text("answers");
   return {
     runDir,
     ...(from !== undefined && { from }),
@@ -116,6 +119,7 @@ function requestFrom(args: Args, runDir: string, runsDir: string): ResumeRequest
     ...(inputs.length > 0 && { inputs }),
     ...(args.flag("wait") && { wait: true }),
     ...(reuse !== undefined && { reuse }),
+    ...(answers !== undefined && { answers }),
     ...parallel(args),
     ...(Object.keys(limits).length > 0 && { limits }),
     ...givenSecrets(args),

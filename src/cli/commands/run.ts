@@ -2,6 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import { ExitCode } from "../../core/problem.ts";
 import type { StartRequest } from "../../engine/api.ts";
 import { findProject } from "../../system/project.ts";
+import { ANSWERS_OPTION } from "../answers-option.ts";
 import { type Args, type Command, JSON_OPTION, RUNS_DIR_OPTION } from "../command.ts";
 import { driveAndTell } from "../drive.ts";
 import { findRunsDir } from "../find-run.ts";
@@ -49,6 +50,7 @@ export const command: Command = {
         "what a run survives: a power cut (the default), or only the death of the process, which is faster",
     },
     reuse: REUSE_OPTION,
+    answers: ANSWERS_OPTION,
     "dry-run": {
       kind: "flag",
       describe: "print what would run, in which order, with which values; write nothing",
@@ -60,6 +62,10 @@ export const command: Command = {
     ["wf run release.yaml --input notes=@CHANGES.md --dry-run", "what would run"],
     ["wf run release.yaml --wait --secret npm_token=@token.txt", "stay until a person has decided"],
     ["wf run build.yaml --reuse latest", "of steps with cache: true only those whose inputs have changed"],
+    [
+      "wf run release.yaml --answers fixtures/runs/release",
+      "only what was changed since that fixture was saved, and what that changes",
+    ],
     ["wf run flows.yaml nightly --until build", "one workflow of several, as far as build"],
   ],
   async run(args: Args): Promise<number> {
@@ -90,6 +96,7 @@ async function requestFrom(args: Args): Promise<StartRequest> {
   const until = args.text("until");
   const durability = args.text("durability");
   const reuse = givenReuse(args, runsDirOf(args));
+  const answers = args.text("answers");
   return {
     file: args.required("FILE"),
     inputs,
@@ -100,6 +107,7 @@ async function requestFrom(args: Args): Promise<StartRequest> {
     ...(until !== undefined && { until }),
     ...(args.flag("keep-going") && { keepGoing: true }),
     ...(reuse !== undefined && { reuse }),
+    ...(answers !== undefined && { answers }),
     ...(args.flag("wait") && { wait: true }),
     ...givenSecrets(args),
     ...(durability !== undefined && { durability: durability as "power" | "process" }),

@@ -70,6 +70,8 @@ export function attemptText(details: AttemptDetails): string {
   if (view.record?.signal !== undefined) lines.push(field("signal", `${view.record.signal}, sent by wf`));
   if (view.sharedWith !== null)
     lines.push(field("shared", `it ran in ${view.sharedWith}, which this run was forked from`));
+  if (view.notAnswered !== null)
+    lines.push(field("made", `the fixture does not answer it: ${oneLine(view.notAnswered)}`));
   if (view.adopted) lines.push(field("adopted", "it outlived its engine, and a later one took its result"));
   lines.push(field("then", view.next === null ? "not decided yet" : oneLine(view.next)));
   lines.push(field("folder", displayPath(join(runDir, folder))));
@@ -177,6 +179,7 @@ export function attemptJson(runId: string, details: AttemptDetails): object {
     adopted: view.adopted,
     sharedWith: view.sharedWith,
     reusedFrom: view.reusedFrom,
+    notAnswered: view.notAnswered,
     record: view.record,
     next: view.next,
     script: details.script,

@@ -1,3 +1,4 @@
+import type { AnsweredFrom } from "../../core/answers.ts";
 import type { AttemptRecord, ForkedFrom, JournalLine, StopReason, TransitionCode } from "../../core/event.ts";
 import { type AttemptName, placeName } from "../../core/ids.ts";
 import type { AttemptPlace } from "../../core/input-parts.ts";
@@ -60,10 +61,12 @@ function tellOf(line: JournalLine, asks: string | undefined): Told | null {
       return { text: ENGINE[line.how] + (line.from === undefined ? "" : ` from ${line.from}`) };
     case "attempt_started": {
       // That it was taken over, its end says.
-      if (line.volatile && "reusedFrom" in line.volatile) return null;
+      if (line.volatile && ("reusedFrom" in line.volatile || "answeredFrom" in line.volatile)) return null;
       const text = asks === undefined ? "started" : `${paintStatus("waiting", "waits")} for a decision`;
       const message = asks === undefined ? "" : `: ${oneLine(asks.trimEnd())}`;
-      return { where: attemptName(line), text: `${text}${CAUSE[line.cause]}${message}` };
+      const why = line.volatile && "notAnswered" in line.volatile ? line.volatile.notAnswered : undefined;
+      const itself = why === undefined ? "" : `, not answered: ${oneLine(why)}`;
+      return { where: attemptName(line), text: `${text}${CAUSE[line.cause]}${message}${itself}` };
     }
     case "foreach_started": {
       const count = line.items.length;
@@ -152,10 +155,18 @@ export function placeText({ run, path }: AttemptPlace): string {
 
 /** `succeeded in 2.1 s`, `failed in 40 ms: exit status 2`. */
 export function outcome(record: AttemptRecord, took: string | undefined): string {
-  const time = took === undefined || record.status === "not_run" ? "" : ` in ${took}`;
+  const { answeredFrom } = record;
+  const hasTime = took !== undefined && record.status !== "not_run" && !answeredFrom;
+  const time = hasTime ? ` in ${took}` : "";
+  const from = answeredFrom ? `, answered from ${answerText(answeredFrom)}` : "";
   const error = record.error === undefined ? "" : `: ${oneLine(record.error.message)}`;
   const word = record.decision === undefined ? STATUS[record.status] : PAST[record.decision];
-  return `${paintStatus(record.status, word)}${time}${error}`;
+  return `${paintStatus(record.status, word)}${time}${from}${error}`;
+}
+
+/** Where in the project an attempt's answer stands. */
+export function answerText({ fixture, attempt }: AnsweredFrom): string {
+  return oneLine(`${fixture.replace(/^project:/, "")}/${attempt}`);
 }
 
 /** `r before publish, which came from q before build`. */

@@ -13,7 +13,7 @@ import { print, printDiagnostic } from "../output.ts";
 import { type Around, eventLine, tell } from "./event.ts";
 import { lastLines } from "./log.ts";
 import { isToldByCreated, PLAIN, type Teller } from "./progress.ts";
-import { countsText, hasAny, isOver, reusedText, SHOWN } from "./steps.ts";
+import { countsText, hasAny, isOver, SHOWN, takenText } from "./steps.ts";
 import { between, count } from "./text.ts";
 
 const LOG_LINES = 200;
@@ -146,7 +146,7 @@ function summaryRows(tree: RunTree): string[][] {
 function rowsOf(step: StepTree, tree: RunTree): string[][] {
   const { name, record, items, left, nested } = step;
   const over = isOver(tree);
-  const note = record.error?.message ?? record.because ?? reusedText(step, tree).replace(/^, /, "");
+  const note = record.error?.message ?? record.because ?? takenText(step, tree).replace(/^, /, "");
   return [
     [name, record.status, String(record.attempts), note],
     ...items.flatMap((item) => rowsOf(item, tree)),

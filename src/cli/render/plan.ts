@@ -14,11 +14,17 @@ export function planText(plan: Plan): string {
     field("project", displayPath(plan.project)),
     field("runs", displayPath(plan.runsDir)),
     field("inputs", inputLines(plan.inputs, true).join(`\n${" ".repeat(10)}`)),
+    ...(plan.answers === undefined ? [] : [field("answers", answersText(plan.answers))]),
     field("steps", `${plan.steps.length}, ${order(plan.shape)}`),
   ];
   for (const step of stepLines(plan.steps)) lines.push("", ...step);
   lines.push("", "nothing was run and nothing was written");
   return lines.join("\n");
+}
+
+/** That depends on what the steps before them come to. */
+function answersText(fixture: string): string {
+  return `${oneLine(fixture.replace(/^project:/, ""))}; which attempts it answers is known only when they are due`;
 }
 
 function order(shape: Plan["shape"]): string {

@@ -2,7 +2,7 @@ import type { RunTree, StepTree } from "../../review/tree.ts";
 
 /** Described by `schemas/cli/status.schema.json`. */
 export function stepsJson({ steps, workflow, view }: RunTree): object {
-  const { reused } = view.record.volatile;
+  const { reused, answered } = view.record.volatile;
   const allowed = new Map(workflow?.steps.map(({ id, retry }) => [id, 1 + retry.max]));
   const atEnd = new Set(workflow?.steps.slice(workflow.mainSteps).map(({ id }) => id));
   return Object.fromEntries(
@@ -12,6 +12,7 @@ export function stepsJson({ steps, workflow, view }: RunTree): object {
         ...step.record,
         ...(atEnd.has(step.step) && { finally: true }),
         ...(reused?.[step.step] !== undefined && { reused: reused[step.step] }),
+        ...(answered?.[step.step] !== undefined && { answered: answered[step.step] }),
         attemptsAllowed: allowed.get(step.step) ?? null,
         ...(step.record.items && { each: step.items.map(itemJson) }),
         ...nestedJson(step),

@@ -54,7 +54,7 @@ function stepRows(step: StepTree, ofRun: OfRun, by: string): Row[] {
     {
       label: `${by}${label}${isAtEnd ? " (finally)" : ""}`,
       status: cutOff ? "interrupted" : record.status,
-      text: `${sentence(step, tree, cutOff, found && 1 + found.retry.max)}${cutOff ? "" : reusedText(step, tree)}`,
+      text: `${sentence(step, tree, cutOff, found && 1 + found.retry.max)}${cutOff ? "" : takenText(step, tree)}`,
     },
     ...step.items.flatMap((item) => stepRows(item, ofRun, inner)),
   ];
@@ -158,11 +158,15 @@ function sentence(step: StepTree, tree: RunTree, cutOff: boolean, allowed: numbe
   }
 }
 
-/** That it was taken over from an earlier run, or how many of its items were. */
-export function reusedText({ step, item, record: { status, items } }: StepTree, { view }: RunTree): string {
-  const reused = item === undefined ? view.record.volatile.reused?.[step] : undefined;
-  if (reused === undefined || status === "skipped") return "";
-  return items ? `, ${reused} of ${count(items.total, "item")} reused` : ", reused";
+/** That it was taken over from an earlier run or answered by a fixture, or how many of its items were. */
+export function takenText({ step, item, record: { status, items } }: StepTree, { view }: RunTree): string {
+  if (item !== undefined || status === "skipped") return "";
+  const texts = (["reused", "answered"] as const).map((how) => {
+    const taken = view.record.volatile[how]?.[step];
+    if (taken === undefined) return "";
+    return items ? `, ${taken} of ${count(items.total, "item")} ${how}` : `, ${how}`;
+  });
+  return texts.join("");
 }
 
 /** `3 of 200 items failed, 197 passed`; `200 items: 40 passed, 8 running, 152 pending`. */

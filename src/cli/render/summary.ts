@@ -105,8 +105,10 @@ export function endText({ outcome, root, name, gates }: Ended): string[] {
     `run ${c.bold(record.runId)} ${paintStatus(status, VERBS[status])}${took ? ` after ${took}` : ""}${why}`,
   ];
   for (const [key, value] of Object.entries(record.outputs)) lines.push(`  ${key} = ${shortValue(value)}`);
-  const reused = reusedText(record);
-  if (reused !== null) lines.push(`  reused:  ${reused}`);
+  for (const how of ["reused", "answered"] as const) {
+    const taken = takenText(record, how);
+    if (taken !== null) lines.push(`  ${`${how}:`.padEnd(8)} ${taken}`);
+  }
   const { usage, waitingUntil } = record.volatile;
   if (usage !== undefined) lines.push(`  used:    ${usageText(usage)}`);
   lines.push(`  folder:  ${displayPath(runDir)}`);
@@ -123,11 +125,11 @@ export function endText({ outcome, root, name, gates }: Ended): string[] {
 }
 
 /** `3 of 5 steps, 40 items of convert`; null if nothing was. */
-function reusedText({ steps, volatile }: RunRecord): string | null {
-  const reused = Object.entries(volatile.reused ?? {});
-  if (reused.length === 0) return null;
-  const fans = reused.filter(([id]) => steps[id]?.items);
-  const whole = reused.length - fans.length;
+function takenText({ steps, volatile }: RunRecord, how: "reused" | "answered"): string | null {
+  const taken = Object.entries(volatile[how] ?? {});
+  if (taken.length === 0) return null;
+  const fans = taken.filter(([id]) => steps[id]?.items);
+  const whole = taken.length - fans.length;
   const all = Object.values(steps).filter(({ items }) => !items).length;
   return [
     ...(whole > 0 ? [`${whole} of ${count(all, "step")}`] : []),
@@ -167,6 +169,7 @@ export function outcomeJson({ outcome, root, name, gates }: Ended, exitCode: num
     attempt: attempt ?? null,
     gates: gates.map((gate) => openGateJson(gate, name)),
     reused: record.volatile.reused ?? {},
+    answered: record.volatile.answered ?? {},
     usage: record.volatile.usage ?? null,
     waitingUntil: record.volatile.waitingUntil ?? null,
     forkedFrom: record.volatile.forkedFrom ?? null,

@@ -67,6 +67,7 @@ function attemptJson(run: RunWhy, step: StepWhy, attempt: AttemptTrace): object 
   return {
     ...rest,
     inputs: inputsStory(dirOf(run, step, attempt)),
+    answeredFrom: record?.answeredFrom ?? null,
     status: record?.status ?? null,
     exitCode: record?.exitCode ?? null,
     failure: record?.error ? failureJson(run, step, attempt) : null,

@@ -82,6 +82,8 @@ function attemptLines(why: RunWhy, step: StepWhy, attempt: AttemptTrace): string
     `  ${whenText(attempt)}`,
   ];
   if (attempt.shared) lines.push(`  it ran in ${why.forkedFrom?.run}, which this run was forked from`);
+  if (attempt.notAnswered !== null)
+    lines.push(`  the fixture does not answer it: ${oneLine(attempt.notAnswered)}`);
   lines.push(...inputsLines(dirOf(why, step, attempt)));
   if (attempt.adopted) lines.push("  it outlived its engine, and a later one took it over");
   if (attempt.decision !== null) {

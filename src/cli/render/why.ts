@@ -3,7 +3,7 @@ import { isTelling } from "../../review/tree.ts";
 import type { StepPlan } from "../../review/why-plan.ts";
 import type { RunWhy, StepWhy } from "../../review/why-told.ts";
 import { redoCommand } from "../../steps/inputs-since.ts";
-import { ancestryText, placeText } from "./event.ts";
+import { ancestryText, answerText, placeText } from "./event.ts";
 import { livenessText } from "./liveness.ts";
 import { countsText, hasAny, itemLabel, ownMessage, SHOWN } from "./steps.ts";
 import { colors, paintStatus } from "./style.ts";
@@ -119,6 +119,8 @@ function sentence(step: StepWhy, { liveness, status: ofRun, runId, forkedFrom, w
     parts.push(`${on}${may}: ${ownMessage(error, step.run !== null)} [${error.code}]`);
   } else if (record.items) parts.push(itemsText(record.items));
   else if (record.attempts > 1 && status === "succeeded") parts.push(`passed on attempt ${record.attempts}`);
+  if (last?.record?.answeredFrom) parts.push(`answered from ${answerText(last.record.answeredFrom)}`);
+  else if (last && last.notAnswered !== null) parts.push(`not answered: ${last.notAnswered}`);
   // A nested run is not resumed by itself.
   parts.push(...inputsParts(step, within === "" ? redoCommand(ofRun, runId, step.step) : null));
   // What has to come first is a line of its own; what runs needs no resume.
