@@ -85,6 +85,10 @@ const MISTAKES: readonly (readonly [args: string[], stderr: string])[] = [
     'wf: "latest" is not of the form RUN@STEP   [USAGE]\n    such as latest@publish, or latest@review/2: before the second attempt of review\n',
   ],
   [
+    ["fork", "latest@deploy/item-1/check"],
+    "wf: a fork begins before a step of the run itself, not at an item or inside of a nested run   [USAGE]\n    wf fork latest@deploy\n",
+  ],
+  [
     ["init", "--template", "circle"],
     'wf: --template can not be "circle"   [USAGE]\n    one of: sequence, graph\n',
   ],

@@ -81,6 +81,14 @@ export const command: Command = {
 function placeFrom(text: string): { run: string; step: string; attempt: number | undefined } {
   const [, run, step, attempt] = /^(.+)@([^@/]+)(?:\/([1-9]\d{0,8}))?$/s.exec(text) ?? [];
   if (run === undefined || step === undefined) {
+    const [, outer] = /^(.+@[^@/]+)\//s.exec(text) ?? [];
+    if (outer !== undefined) {
+      throw new WfError({
+        code: "USAGE",
+        message: "a fork begins before a step of the run itself, not at an item or inside of a nested run",
+        hint: `wf fork ${outer}`,
+      });
+    }
     throw new WfError({
       code: "USAGE",
       message: `${JSON.stringify(text)} is not of the form RUN@STEP`,
