@@ -12,10 +12,9 @@ import { resolveInputs } from "../language/inputs.ts";
 import type { AnswerBook } from "../review/answer-book.ts";
 import { acceptSecrets } from "../secrets/supply.ts";
 import { ATTEMPT_FILES, attemptDir, CREATING_PREFIX, nestedDir, RUN_FILES } from "../store/layout.ts";
-import { removeLeftOvers } from "../store/left-over.ts";
+import { removeBuilds } from "../store/left-over.ts";
 import { readRun } from "../store/open-run.ts";
 import { shareTree } from "../store/share-tree.ts";
-import { ownIdentity } from "../system/identity.ts";
 import type { Outcome, ResumeRequest } from "./api.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease } from "./conclude.ts";
@@ -63,7 +62,7 @@ export async function driveNested(attempt: NestedAttempt): Promise<NestedEnd> {
   try {
     if (!existsSync(runDir)) {
       if (attempt.isStopped()) return { notRun: true };
-      removeLeftOvers(attemptDir(outer.places.runDir, name));
+      removeBuilds(attemptDir(outer.places.runDir, name));
       const before = goesOn ? runBefore(outer.places.runDir, name) : null;
       if (before === null) return endOf(await begin(attempt));
       copyRun(before, runDir, outer.sync);
@@ -181,12 +180,7 @@ function runBefore(runDir: string, { attempt, ...place }: AttemptName): string |
 
 /** Whole or not at all: what is there under its name is a run. */
 function copyRun(from: string, to: string, sync: boolean): void {
-  const { pid, startTime } = ownIdentity();
-  const making = join(
-    to,
-    "..",
-    `${CREATING_PREFIX}${ATTEMPT_FILES.run}-${pid}-${startTime.replace(/[^A-Za-z0-9]+/g, "-")}`,
-  );
+  const making = join(to, "..", `${CREATING_PREFIX}${ATTEMPT_FILES.run}`);
   // What lies under `steps/` belongs to attempts that have ended; all else is still written to.
   shareTree(from, making, { sync, copied: (path) => !path.startsWith(`${RUN_FILES.steps}/`) });
   renameSync(making, to);

@@ -36,6 +36,17 @@ export function removeLeftOvers(runsDir: string): ClearedLeftOver[] {
   });
 }
 
+/** What was being built in a folder in which nobody but the caller may build: whoever began it is not at it any more. */
+export function removeBuilds(folder: string): void {
+  try {
+    for (const name of fs.readdirSync(folder)) {
+      if (name.startsWith(CREATING_PREFIX)) removeTree(join(folder, name));
+    }
+  } catch (error) {
+    throw ioError(error, `remove what was being built in ${folder}`);
+  }
+}
+
 function isDeadLeftOver(runsDir: string, name: string): boolean {
   const path = join(runsDir, name);
   if (name.startsWith(CREATING_PREFIX)) {
