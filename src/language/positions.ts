@@ -42,7 +42,7 @@ export function positionsOf(file: Pick<GivenFile, "path" | "bytes">, selection: 
     const at = step.entries.get("id");
     const value = at?.value;
     if (!at || value?.kind !== "scalar" || steps.has(String(value.value))) continue;
-    steps.set(String(value.value), { line: lineOf(source, at.key.start), keys: keysOf(step, source) });
+    steps.set(String(value.value), { line: lineOf(source, at.start), keys: keysOf(step, source) });
   }
   return { steps, keys: keysOf(map, source) };
 }
@@ -67,11 +67,11 @@ function workflowIn(root: MapNode, { id, step }: Selection): MapNode | undefined
 /** The value is read only when it is asked for: a workflow's is that of all its steps. */
 function keysOf(map: MapNode, source: SourceText): Map<string, KeyPosition> {
   const keys = new Map<string, KeyPosition>();
-  for (const [name, { key, value }] of map.entries) {
+  for (const [name, entry] of map.entries) {
     keys.set(name, {
-      line: lineOf(source, key.start),
+      line: lineOf(source, entry.start),
       get value() {
-        return toJson(value);
+        return toJson(entry.value);
       },
     });
   }
