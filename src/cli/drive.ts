@@ -1,8 +1,11 @@
+import { join } from "node:path";
 import { ExitCode, WfError } from "../core/problem.ts";
 import type { Observer, Outcome } from "../engine/api.ts";
 import { rootCause } from "../review/root-cause.ts";
+import { RUN_FILES } from "../store/layout.ts";
 import { displayPath, nameOf } from "./find-run.ts";
 import type { OpenGate } from "./gates.ts";
+import { keepHeapSmall } from "./heap.ts";
 import { print, printDiagnostic, printJson } from "./output.ts";
 import { gateLines } from "./render/gate.ts";
 import { GITHUB, isGithubActions, printGuarded, reportToGithub } from "./render/github.ts";
@@ -16,6 +19,8 @@ export interface Driving {
   readonly runsDir: string;
   /** The run's directory, if it exists already. */
   readonly runDir?: string;
+  /** The workflow file of a run that does not. */
+  readonly file?: string;
   readonly exitCode?: (outcome: Outcome) => number;
   /** What is printed with `--json`; absent: the outcome. */
   readonly toJson?: (ended: Ended) => object;
@@ -30,9 +35,12 @@ export async function driveAndTell(
   driving: Driving,
   drive: (observer: Observer) => Promise<Outcome>,
 ): Promise<number> {
+  const { runDir } = driving;
+  const definition = driving.file ?? (runDir && join(runDir, RUN_FILES.definition));
+  if (definition) keepHeapSmall(definition);
   const { gateOpenedBy, gatesOf, openGates } = await import("./gates.ts");
   const teller = driving.json ? SILENT : isGithubActions() ? GITHUB : PLAIN;
-  const told = progress(teller, gateOpenedBy, driving.runDir);
+  const told = progress(teller, gateOpenedBy, runDir);
   const observer: Observer = {
     ...told.observer,
     event(line, state, within) {

@@ -7,6 +7,7 @@ import {
   isFinally,
   keepsGoing,
   markNode,
+  NO_OUTPUTS,
   newNode,
   nodeOf,
   type RunState,
@@ -27,7 +28,7 @@ export function startForeach(state: RunState, line: JournalLine & { event: "fore
     const item = fan.nodes[number] ?? addItem(state, node, fan, value);
     if (item.item) item.item.value = value;
     item.failures = 0;
-    item.outputs = {};
+    item.outputs = NO_OUTPUTS;
     item.state = { status: "pending", cause: item.attempts === 0 ? "first" : line.cause };
     fan.due.add(number);
   }
@@ -36,7 +37,9 @@ export function startForeach(state: RunState, line: JournalLine & { event: "fore
 
 function addItem(state: RunState, of: StepNode, fan: Fan, value: Json): StepNode {
   const index = state.steps.length + state.items.length;
-  const added = { ...newNode(of.step, index), item: { number: fan.nodes.length, value, of } };
+  const item = { number: fan.nodes.length, value, of };
+  // Not a literal that begins with a spread: V8 gives each such object a shape of its own.
+  const added = Object.assign(newNode(of.step, index), { item, unmet: 0 });
   state.items.push(added);
   fan.nodes.push(added);
   return added;
@@ -62,7 +65,7 @@ export function reopenItems(state: RunState, node: StepNode, fan: Fan, failedToo
     const failed = status === "failed" && !item.state.allowed && failedToo;
     if (!failed && status !== "canceled") continue;
     item.failures = 0;
-    item.outputs = {};
+    item.outputs = NO_OUTPUTS;
     putItem(state, item, { status: "pending", cause: "resume" });
   }
   setState(state, node, { status: "iterating", cause: "resume" });

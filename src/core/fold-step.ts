@@ -6,6 +6,7 @@ import {
   isPassed,
   mark,
   markNode,
+  NO_OUTPUTS,
   nodeAt,
   nodeOf,
   type RunState,
@@ -125,14 +126,15 @@ function isStoppedBefore(state: RunState, at: StepState): boolean {
 function succeed(state: RunState, node: StepNode, record: AttemptRecord): void {
   const { attempt, decision } = record;
   const { gate, index } = node.step;
+  const outputs = Object.keys(record.outputs).length > 0 ? record.outputs : NO_OUTPUTS;
   node.decision = decision ?? null;
-  if (Object.keys(record.outputs).length > 0) node.produced = record.outputs;
+  if (outputs !== NO_OUTPUTS) node.produced = outputs;
   if (gate && decision === "reject" && !gate.onReject) {
     fail(state, node, attempt, rejected(node, record));
-    node.outputs = record.outputs;
+    node.outputs = outputs;
     return;
   }
-  node.outputs = record.outputs;
+  node.outputs = outputs;
   setState(state, node, { status: "succeeded", attempt });
   const target =
     decision === "reject" ? gate?.onReject : decision === "approve" ? gate?.onApprove : undefined;
@@ -154,7 +156,7 @@ function rejected(node: StepNode, record: AttemptRecord): Failure {
 }
 
 function fail(state: RunState, node: StepNode, attempt: number, failure: Failure): void {
-  node.outputs = {};
+  node.outputs = NO_OUTPUTS;
   const allowed = node.step.allowFailure;
   setState(state, node, { status: "failed", attempt, failure, allowed });
   if (!allowed && !isFinally(state, node.step.index)) state.rootCause ??= node.index;
@@ -195,7 +197,7 @@ export function enter(state: RunState, node: StepNode, cause: "resume" | "redo" 
   forgetItems(state, node);
   if (cause !== "resume") node.afresh = false;
   node.failures = 0;
-  node.outputs = {};
+  node.outputs = NO_OUTPUTS;
   node.decision = null;
   node.sentBackBy = null;
   const isFirst = node.attempts === 0 && !node.fan?.nodes.length;
@@ -233,7 +235,7 @@ function settleFan(state: RunState, node: StepNode): void {
     return;
   }
   const isKept = end.status === "succeeded" || (end.status === "failed" && end.allowed);
-  node.outputs = isKept ? listOutputs(node) : {};
+  node.outputs = isKept ? listOutputs(node) : NO_OUTPUTS;
   if (Object.keys(node.outputs).length > 0) node.produced = node.outputs;
   setState(state, node, end);
 }

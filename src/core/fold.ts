@@ -13,7 +13,7 @@ import {
   waitForNested,
 } from "./fold-step.ts";
 import { setStatus } from "./run-status.ts";
-import { type DefinitionIn, initialState, nodeOf, type RunState } from "./state.ts";
+import { type DefinitionIn, initialState, NO_OUTPUTS, nodeOf, type RunState } from "./state.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** @param definitionIn gives the definitions that the run went on with, if it may have changed */
@@ -87,7 +87,7 @@ export function fold(state: RunState, line: JournalLine): void {
     }
     case "step_skipped": {
       const node = nodeOf(state, line.step, line.item);
-      node.outputs = {};
+      node.outputs = NO_OUTPUTS;
       setState(state, node, { status: "skipped", because: line.because });
       break;
     }

@@ -89,6 +89,16 @@ export interface RunRecord {
 
 /** The snapshot of a state. `journalBytes`: the length of the journal up to `state.seq`. */
 export function toRecord(state: RunState, journalBytes: number): RunRecord {
+  return { ...withoutSteps(state, journalBytes), steps: Object.fromEntries(stepRecords(state)) };
+}
+
+/** What `run.json` says of each step, made one after the other: of 100,000 at once it takes more memory than the run. */
+export function* stepRecords({ steps }: RunState): Generator<[string, StepRecord]> {
+  for (const node of steps) yield [node.step.id, stepRecord(node)];
+}
+
+/** The same record with no step in it. */
+export function withoutSteps(state: RunState, journalBytes: number): RunRecord {
   return {
     format: "wf.run/1",
     runId: state.runId,
@@ -99,7 +109,7 @@ export function toRecord(state: RunState, journalBytes: number): RunRecord {
     options: state.options,
     pointer: pointerOf(state),
     nextExpectedAction: describeNext(state),
-    steps: Object.fromEntries(state.steps.map((node) => [node.step.id, stepRecord(node)])),
+    steps: {},
     outputs: state.outputs as Readonly<Record<string, Json>>,
     iterations: state.iterations,
     volatile: {

@@ -273,14 +273,7 @@ const NEVER_CHANGED: DefinitionIn = (file) => {
 };
 
 export function initialState(workflow: Workflow, definitionIn = NEVER_CHANGED): RunState {
-  const steps = workflow.steps.map(
-    (step): StepNode => ({
-      ...newNode(step, step.index),
-      unmet: step.needs.length,
-    }),
-  );
-  const dependents: number[][] = steps.map(() => []);
-  for (const { step } of steps) for (const need of step.needs) dependents[need]?.push(step.index);
+  const steps = workflow.steps.map((step) => newNode(step, step.index));
   const due = new IndexSet(steps.length);
   if (workflow.shape === "sequence") due.add(0);
   else
@@ -291,7 +284,7 @@ export function initialState(workflow: Workflow, definitionIn = NEVER_CHANGED): 
     steps,
     items: [],
     indexOf: new Map(workflow.steps.map((step) => [step.id, step.index])),
-    dependents,
+    dependents: dependentsOf(workflow.steps),
     gone: new Map(),
     definitionIn,
     runId: "",
@@ -338,24 +331,43 @@ export function initialState(workflow: Workflow, definitionIn = NEVER_CHANGED): 
   };
 }
 
+/** For each step those that need it. */
+function dependentsOf(steps: readonly Step[]): (readonly number[])[] {
+  const dependents: (number[] | undefined)[] = steps.map(() => undefined);
+  for (const { needs, index } of steps) {
+    for (const need of needs) {
+      const known = dependents[need];
+      if (known) known.push(index);
+      else dependents[need] = [index];
+    }
+  }
+  return dependents.map((each) => each ?? NOBODY);
+}
+
+// What most steps have none of is one value for all of them: a run can have 100,000 steps.
+const NOBODY: readonly number[] = [];
+export const NO_OUTPUTS: StepNode["outputs"] = {};
+const UNTOUCHED: StepState = { status: "pending", cause: "first" };
+
+/** A step that nothing has become of yet. */
 export function newNode(step: Step, index: number): StepNode {
   return {
     step,
     index,
     fan: null,
-    state: { status: "pending", cause: "first" },
+    state: UNTOUCHED,
     attempts: 0,
     counted: 0,
     failures: 0,
-    outputs: {},
-    produced: {},
+    outputs: NO_OUTPUTS,
+    produced: NO_OUTPUTS,
     decision: null,
     sentBackBy: null,
     usage: NO_USAGE,
     reused: false,
     answered: false,
     afresh: false,
-    unmet: 0,
+    unmet: step.needs.length,
   };
 }
 

@@ -1,10 +1,9 @@
 import { isAbsolute, join, posix, relative, resolve } from "node:path";
 import type { AttemptRecord, ForkedFrom, JournalLine, RunEvent } from "../core/event.ts";
-import { foldAll } from "../core/fold.ts";
+import { fold, foldAll } from "../core/fold.ts";
 import { linesBefore } from "../core/fork.ts";
 import { WfError } from "../core/problem.ts";
-import { toRecord } from "../core/record.ts";
-import type { DefinitionIn, RunState } from "../core/state.ts";
+import { type DefinitionIn, initialState, type RunState } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { secretsAgain } from "../secrets/supply.ts";
@@ -14,6 +13,7 @@ import { attemptDir, RUN_FILES } from "../store/layout.ts";
 import { removeLeftOvers } from "../store/left-over.ts";
 import { readRun } from "../store/open-run.ts";
 import type { Shared } from "../store/share-tree.ts";
+import { snapshotOf } from "../store/snapshot.ts";
 import { type History, takeHistory } from "../store/take-history.ts";
 import { gitState } from "../system/git.ts";
 import { VERSION } from "../system/version.ts";
@@ -179,6 +179,7 @@ async function create(request: ForkRequest, checked: CheckedFork, options: Drive
   ];
   let shared: Shared | undefined;
   const history = historyOf(checked);
+  const state = initialState(workflow, definitionIn);
   const made = createRun(runsDir, runId, {
     definition,
     history: lines,
@@ -186,18 +187,20 @@ async function create(request: ForkRequest, checked: CheckedFork, options: Drive
     fill: (folder) => {
       shared = takeHistory(parentDir, folder, history, { sync });
     },
-    snapshot: (written, bytes) => toRecord(foldAll(workflow, written, definitionIn), bytes),
+    snapshot: (written, length) => {
+      for (const line of written) fold(state, line);
+      return snapshotOf(state, length);
+    },
     durability,
     at: new Date(clock.now()),
     version: VERSION,
   });
   const session = holdRun(
     made,
-    foldAll(workflow, made.lines, definitionIn),
+    state,
     { project, secrets, depth: 0 },
     { clock, observer, earlier: null, answers: null },
   );
-  const { state } = session;
   observer.created?.({ runId, runDir: made.runDir });
   if (shared) observer.note?.(sharedText(state, history.attempts.length, shared));
   const changed = sourceChanged(project, created);

@@ -14,7 +14,7 @@ import type { Claim } from "../store/claim.ts";
 import type { Journal } from "../store/journal.ts";
 import { ATTEMPT_FILES, attemptDir } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
-import { writeSnapshot } from "../store/snapshot.ts";
+import { snapshotOf, writeSnapshot } from "../store/snapshot.ts";
 import type { Observer } from "./api.ts";
 import type { Clock } from "./clock.ts";
 import type { EarlierRun } from "./earlier-run.ts";
@@ -132,7 +132,7 @@ export class Session {
     if (this.claim.isLost()) {
       throw new WfError({ code: "LOCK_LOST", message: "another engine has taken this run over" });
     }
-    writeSnapshot(this.places.runDir, this.toRecord(), { sync: this.sync });
+    writeSnapshot(this.places.runDir, snapshotOf(this.state, this.#journal.length), { sync: this.sync });
     this.#snapshotSeq = this.state.seq;
     this.#snapshotAt = performance.now();
     this.#snapshotCost = this.#snapshotAt - began;

@@ -3,11 +3,10 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import type { AnswerSource } from "../core/answers.ts";
 import type { EffectiveLimits, RunEvent, RunOptions } from "../core/event.ts";
-import { foldAll } from "../core/fold.ts";
+import { fold } from "../core/fold.ts";
 import type { Json } from "../core/json.ts";
 import { WfError } from "../core/problem.ts";
-import { toRecord } from "../core/record.ts";
-import type { RunState } from "../core/state.ts";
+import { initialState, type RunState } from "../core/state.ts";
 import type { Limits, Workflow } from "../core/workflow.ts";
 import { resolveInputs } from "../language/inputs.ts";
 import type { AnswerBook } from "../review/answer-book.ts";
@@ -19,6 +18,7 @@ import { type CreatedRun, createRun } from "../store/create-run.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { removeLeftOvers } from "../store/left-over.ts";
+import { snapshotOf } from "../store/snapshot.ts";
 import { gitState } from "../system/git.ts";
 import { ownIdentity } from "../system/identity.ts";
 import { findProject } from "../system/project.ts";
@@ -165,18 +165,21 @@ export interface NewRun {
 export function createSession(run: NewRun, clock: Clock, observer: Observer): Session {
   const { workflow, bytes, files } = run.loaded;
   const { durability } = run.options;
+  const state = initialState(workflow);
   const made = createRun(run.runsDir, run.folder, {
     runId: run.runId,
     definition: bytes,
     files: Object.fromEntries(files),
     firstLines: firstLines(run),
-    snapshot: (written, length) => toRecord(foldAll(workflow, written), length),
+    snapshot: (written, length) => {
+      for (const line of written) fold(state, line);
+      return snapshotOf(state, length);
+    },
     durability,
     at: new Date(clock.now()),
     version: VERSION,
   });
   const { places, earlier } = run;
-  const state = foldAll(workflow, made.lines);
   const session = holdRun(made, state, places, {
     clock,
     observer,

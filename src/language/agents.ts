@@ -39,9 +39,10 @@ export function readAgents(
   const found = new Map<string, () => Agent | null>();
   for (const node of [...around.agents, ...(own.agents ? [own.agents] : [])]) {
     const map = reader.map(node, "`agents`", "write `agents: { name: { provider: claude } }`");
-    for (const [name, { key, value }] of map?.entries ?? []) {
+    for (const [name, entry] of map?.entries ?? []) {
+      const { value } = entry;
       const fault = nameFault(name);
-      if (fault) reader.problems.add("BAD_ID", key, `the agent's name "${name}" ${fault}`);
+      if (fault) reader.problems.add("BAD_ID", entry, `the agent's name "${name}" ${fault}`);
       const isShared = isInStep && node !== own.agents;
       const view = isShared ? VIEWS.sharedAgentEnv(name) : VIEWS.workflowEnv;
       const read = () => readAgent(name, value, providers, view, reader, names);

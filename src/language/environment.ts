@@ -5,28 +5,32 @@ import type { Node } from "./node.ts";
 import type { Reader } from "./read.ts";
 import type { View } from "./views.ts";
 
+const NONE: Readonly<Record<string, Template>> = {};
+
 /** A map of environment variables. */
 export function readEnv(
   node: Node | undefined,
   reader: Reader,
   names: Names,
   view: View,
-): Record<string, Template> {
+): Readonly<Record<string, Template>> {
+  if (!node) return NONE;
   const found: Record<string, Template> = {};
-  const map = node && reader.map(node, "`env`", "write `env: { NAME: text }`");
-  for (const [name, { key, value }] of map?.entries ?? []) {
+  const map = reader.map(node, "`env`", "write `env: { NAME: text }`");
+  for (const [name, entry] of map?.entries ?? []) {
+    const { value } = entry;
     const text = reader.text(value, `\`env\` ${name}`);
     if (!VARIABLE_PATTERN.test(name)) {
       reader.problems.add(
         "BAD_ID",
-        key,
+        entry,
         `"${name}" can not be the name of a variable`,
         "letters, digits and _, not beginning with a digit",
       );
     } else if (name.startsWith("WF_")) {
       reader.problems.add(
         "BAD_VALUE",
-        key,
+        entry,
         `${name} can not be set: variables that begin with WF_ are set by wf`,
         "choose another name",
       );

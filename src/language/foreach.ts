@@ -50,9 +50,9 @@ export function checkForeach(
   if (isFinally) {
     const hint = "write a step with `workflow`, and the step with `foreach` in that workflow";
     const message = `step ${id} of \`finally\` can not have \`foreach\``;
-    reader.problems.add("WRONG_SHAPE", entry.key, message, hint);
+    reader.problems.add("WRONG_SHAPE", entry, message, hint);
   } else if (isGate) {
     const message = `step ${id} is a gate, and can not have \`foreach\``;
-    reader.problems.add("WRONG_SHAPE", entry.key, message, GATE_IN_FOREACH);
+    reader.problems.add("WRONG_SHAPE", entry, message, GATE_IN_FOREACH);
   }
 }

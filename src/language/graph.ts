@@ -11,6 +11,8 @@ export interface Needs {
   readonly nodes: readonly Node[];
 }
 
+const NO_NEEDS: Needs = { indexes: [], nodes: [] };
+
 export function readNeeds(
   node: Node | undefined,
   id: string,
@@ -18,9 +20,11 @@ export function readNeeds(
   mainSteps: number,
   reader: Reader,
 ): Needs {
+  const texts = reader.texts(node, "`needs`");
+  if (texts.length === 0) return NO_NEEDS;
   const indexes: number[] = [];
   const nodes: Node[] = [];
-  for (const text of reader.texts(node, "`needs`")) {
+  for (const text of texts) {
     const index = steps.get(text.value);
     if (index === undefined || index >= mainSteps) {
       const hint = index === undefined ? suggest(text.value, steps, "steps") : FINALLY_HINT;

@@ -29,9 +29,9 @@ export function readInputs(node: Node | undefined, reader: Reader): InputDeclara
     }
     return found;
   }
-  for (const [name, { key, value }] of node.entries) {
-    const isGood = checkName(name, key, variables, reader);
-    const declaration = readInput(name, value, reader);
+  for (const [name, entry] of node.entries) {
+    const isGood = checkName(name, entry, variables, reader);
+    const declaration = readInput(name, entry.value, reader);
     if (isGood) found.push(declaration);
   }
   return found;
@@ -98,8 +98,7 @@ function checkSecret(name: string, map: MapNode, reader: Reader): void {
   for (const key of ["default", "enum", "const", "examples"]) {
     const entry = map.entries.get(key);
     const hint = `it comes from ${secretVariable(name)} or \`--secret ${name}=@file\` alone`;
-    if (entry)
-      reader.problems.add("BAD_VALUE", entry.key, `the secret "${name}" can not have \`${key}\``, hint);
+    if (entry) reader.problems.add("BAD_VALUE", entry, `the secret "${name}" can not have \`${key}\``, hint);
   }
   const type = map.entries.get("type")?.value;
   if (type && toJson(type) !== "string") {

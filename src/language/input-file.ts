@@ -20,8 +20,8 @@ export function parseInputFile(file: GivenFile): ParsedInputFile {
   const map = node && new Reader(problems).map(node, "a file of inputs", "write one `name: value` a line");
   const [first, ...rest] = problems.sorted();
   if (first) return { ok: false, problems: [first, ...rest] };
-  const inputs = [...(map?.entries ?? [])].map(([name, { key, value }]): GivenInput => {
-    return { name, value: toJson(value), from: "file", ...decoded.source.place(key) };
+  const inputs = [...(map?.entries ?? [])].map(([name, entry]): GivenInput => {
+    return { name, value: toJson(entry.value), from: "file", ...decoded.source.place(entry) };
   });
   return { ok: true, inputs };
 }

@@ -27,8 +27,8 @@ export interface MapNode extends Place {
   readonly entries: ReadonlyMap<string, Entry>;
 }
 
-export interface Entry {
-  readonly key: Span;
+/** `start` and `end` are its key's. */
+export interface Entry extends Span {
   readonly value: Node;
 }
 

@@ -13,17 +13,19 @@ export function readOutputs(
   implied: readonly OutputDeclaration[],
   reader: Reader,
   names: Names,
-): OutputDeclaration[] {
+): readonly OutputDeclaration[] {
+  const values = step.entries.get("outputs");
+  const files = step.entries.get("output_files");
+  if (!values && !files) return implied;
   const found = new Map<string, OutputDeclaration>();
   const places = new Map<string, Span>();
-  readDeclared(step.entries.get("outputs")?.value, found, places, reader);
-  const files = step.entries.get("output_files");
+  readDeclared(values?.value, found, places, reader);
   const map = files && reader.map(files.value, "`output_files`", "write `output_files: { plan: plan.md }`");
   const paths = new Map<string, string>();
   for (const [key, entry] of map?.entries ?? []) {
     const text = reader.text(entry.value, `the path of "${key}"`);
-    if (!checkKey(key, entry.key, reader) || !text) continue;
-    places.set(key, places.get(key) ?? entry.key);
+    if (!checkKey(key, entry, reader) || !text) continue;
+    places.set(key, places.get(key) ?? entry);
     const file = readPath(key, text, paths, reader, names);
     found.set(key, { ...(found.get(key) ?? { key, required: true, parsed: false }), file });
   }
@@ -57,7 +59,7 @@ function readDeclared(
   };
   if (node.kind === "map") {
     for (const [written, entry] of node.entries) {
-      const declared = add(written, entry.key);
+      const declared = add(written, entry);
       const isEmpty = entry.value.kind === "scalar" && entry.value.value === null;
       const map = isEmpty
         ? null

@@ -57,7 +57,7 @@ function choose(file: OpenFile, id: string | undefined): Place | null {
   const { book, root, reader } = file;
   const choice = chooseWorkflow(book, id);
   if (choice?.ok) return topOf(file, choice.map);
-  const at = book.isWorkbook ? root.entries.get("workflows")?.key : root.entries.get("id")?.value;
+  const at = book.isWorkbook ? root.entries.get("workflows") : root.entries.get("id")?.value;
   if (choice) reader.problems.add("UNKNOWN_WORKFLOW", at ?? root, choice.message, choice.hint);
   return book.isWorkbook ? null : topOf(file, root);
 }

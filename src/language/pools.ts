@@ -10,25 +10,30 @@ export type Pools = Readonly<Record<string, number>>;
 export function readPools(node: Node | undefined, reader: Reader): Pools {
   const found: Record<string, number> = {};
   const map = node && reader.map(node, "`pools`", "write `pools: { gpu: 2 }`");
-  for (const [name, { key, value }] of map?.entries ?? []) {
+  for (const [name, entry] of map?.entries ?? []) {
+    const { value } = entry;
     const fault = nameFault(name);
-    if (fault) reader.problems.add("BAD_ID", key, `the pool's name "${name}" ${fault}`);
+    if (fault) reader.problems.add("BAD_ID", entry, `the pool's name "${name}" ${fault}`);
     // Known, so that the steps which name it are not wrong as well.
     found[name] = reader.integer(value, `the size of the pool "${name}"`, 1) ?? Number.POSITIVE_INFINITY;
   }
   return found;
 }
 
+const NONE: Pools = {};
+
 /** How many places a step takes in them. */
 export function readPlaces(node: Node | undefined, id: string, pools: Pools, reader: Reader): Pools {
+  if (!node) return NONE;
   const found: Record<string, number> = {};
-  const map = node && reader.map(node, "`pools`", "write `pools: { gpu: 1 }`");
-  for (const [name, { key, value }] of map?.entries ?? []) {
+  const map = reader.map(node, "`pools`", "write `pools: { gpu: 1 }`");
+  for (const [name, entry] of map?.entries ?? []) {
+    const { value } = entry;
     const places = reader.integer(value, `the places in the pool "${name}"`, 1);
     if (!Object.hasOwn(pools, name)) {
       reader.problems.add(
         "UNKNOWN_NAME",
-        key,
+        entry,
         `step ${id}: there is no pool "${name}"`,
         unknownHint(name, pools),
       );

@@ -44,7 +44,7 @@ export function positionsOf(file: Pick<GivenFile, "path" | "bytes">, selection: 
     const at = step.entries.get("id");
     const value = at?.value;
     if (!at || value?.kind !== "scalar" || steps.has(String(value.value))) continue;
-    steps.set(String(value.value), { line: lineOf(source, at.key.start), keys: keysOf(step, source) });
+    steps.set(String(value.value), { line: lineOf(source, at.start), keys: keysOf(step, source) });
   }
   return { steps, keys: keysOf(map, source) };
 }
@@ -69,11 +69,11 @@ function workflowIn(root: MapNode, { id, step }: Selection): MapNode | undefined
 /** What stands there is read only when it is asked for: a workflow's value is that of all its steps. */
 function keysOf(map: MapNode, source: SourceText): Map<string, KeyPosition> {
   const keys = new Map<string, KeyPosition>();
-  for (const [name, { key, value }] of map.entries) {
+  for (const [name, entry] of map.entries) {
     keys.set(name, {
-      line: lineOf(source, key.start),
+      line: lineOf(source, entry.start),
       get value() {
-        return toJson(value);
+        return toJson(entry.value);
       },
       get text() {
         return source.text.slice(key.start, value.end).split("\n");

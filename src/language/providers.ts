@@ -36,11 +36,11 @@ export function readProviders(nodes: readonly Node[], reader: Reader): Providers
 
 function checkName(name: string, entry: Entry, reader: Reader): void {
   const fault = nameFault(name);
-  if (fault) reader.problems.add("BAD_ID", entry.key, `the provider's name "${name}" ${fault}`);
+  if (fault) reader.problems.add("BAD_ID", entry, `the provider's name "${name}" ${fault}`);
   if (!Object.hasOwn(BUILT_IN, name)) return;
   const message = `"${name}" is a provider that wf has`;
   const hint = `choose another name than ${listNames(Object.keys(BUILT_IN))}`;
-  reader.problems.add("BAD_VALUE", entry.key, message, hint);
+  reader.problems.add("BAD_VALUE", entry, message, hint);
 }
 
 function readProvider(name: string, node: Node, reader: Reader): Provider | null {
@@ -79,12 +79,7 @@ function readFields(map: MapNode, output: "text" | "json" | "jsonl", reader: Rea
       reader.problems.add("BAD_VALUE", path, `\`${field}\`: "${path.value}" is not a path`, hint);
     } else if (output === "text") {
       const hint = "set `output: json` or `output: jsonl`";
-      reader.problems.add(
-        "BAD_VALUE",
-        entry.key,
-        `\`${field}\` has no meaning in an answer that is text`,
-        hint,
-      );
+      reader.problems.add("BAD_VALUE", entry, `\`${field}\` has no meaning in an answer that is text`, hint);
     } else fields[field] = path.value;
   }
   return fields;

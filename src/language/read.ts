@@ -28,8 +28,8 @@ export function checkKeys(map: MapNode, keys: Keys, problems: Problems): void {
   for (const [key, entry] of map.entries) {
     if (keys.known.includes(key) || keys.ignored?.includes(key)) continue;
     const refused = keys.refused?.find((each) => each.keys.includes(key));
-    if (refused) problems.add("UNKNOWN_KEY", entry.key, `${keys.what} can not have \`${key}\``, refused.why);
-    else problems.add("UNKNOWN_KEY", entry.key, `${keys.what} has no key "${key}"`, keyHint(key, keys.known));
+    if (refused) problems.add("UNKNOWN_KEY", entry, `${keys.what} can not have \`${key}\``, refused.why);
+    else problems.add("UNKNOWN_KEY", entry, `${keys.what} has no key "${key}"`, keyHint(key, keys.known));
   }
 }
 
@@ -145,8 +145,8 @@ export class Reader {
     const entry = map.entries.get(spelling);
     if (entry && older) {
       const message = `\`${spelling}\` and \`${olderName}\` are two spellings of one limit`;
-      const later = entry.key.start > older.key.start ? entry : older;
-      this.problems.add("BOTH_SPELLINGS", later.key, message, "keep one of them");
+      const later = entry.start > older.start ? entry : older;
+      this.problems.add("BOTH_SPELLINGS", later, message, "keep one of them");
     }
     return entry ?? older;
   }

@@ -37,7 +37,7 @@ export function typesOf(schema: JsonObject | undefined): readonly string[] | nul
 
 function unknownKeyword(node: MapNode, message: string): Span {
   const keyword = /^unknown keyword: "(.*)"$/.exec(message)?.[1];
-  return (keyword === undefined ? undefined : node.entries.get(keyword)?.key) ?? node;
+  return (keyword === undefined ? undefined : node.entries.get(keyword)) ?? node;
 }
 
 /** Reports regular expressions that are not valid or could run for ever; true if there are any. */
@@ -50,7 +50,7 @@ function checkPatterns(node: Node, reader: Reader): boolean {
       found = checkPattern(value.value, value, reader) || found;
     } else if (SCHEMA_MAPS.includes(key) && value.kind === "map") {
       for (const [name, entry] of value.entries) {
-        if (key === "patternProperties") found = checkPattern(name, entry.key, reader) || found;
+        if (key === "patternProperties") found = checkPattern(name, entry, reader) || found;
         found = checkPatterns(entry.value, reader) || found;
       }
     } else if (!VALUES.includes(key)) found = checkPatterns(value, reader) || found;

@@ -9,6 +9,8 @@ export const SCRIPT_PREFIX = "WF_V";
 
 const SHELLS = new Set(["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"]);
 
+const NONE: readonly ScriptVariable[] = [];
+
 type PathPiece = Piece & { kind: "path" };
 
 /**
@@ -22,7 +24,7 @@ export function buildScript(
   onPath: (piece: PathPiece) => void,
 ): Script {
   const source = node.value;
-  if (!source.includes("{{")) return { text: source, variables: [] };
+  if (!source.includes("{{")) return { text: source, variables: NONE };
   const pieces = scanTemplate(source);
   const spots = scanShell(
     source,

@@ -14,6 +14,7 @@ const AGENT_LIMIT_KEYS = {
 };
 
 const DEFAULT_MAX_DELAY_MS = 3_600_000;
+const NO_RETRY: RetryPolicy = { max: 0, delayMs: 0, backoff: 1, maxDelayMs: DEFAULT_MAX_DELAY_MS };
 
 export interface StepTiming {
   readonly timeoutMs?: number;
@@ -77,15 +78,14 @@ function readRetry(
   if (retry) checkKeys(retry, RETRY_KEYS, reader.problems);
   const get = (key: string) => retry?.entries.get(key)?.value;
   const older = limits?.entries.get("max_retries");
+  const usual = inherited.maxRetries ?? inherited.defaultRetries;
+  if (!retry && !older) return usual === 0 ? NO_RETRY : { ...NO_RETRY, max: usual };
   const max = retry ? reader.oneOf(retry, "max", older, "limits.max_retries") : older;
   const delayMs = reader.duration(get("delay"), "`delay`", "zero") ?? 0;
   const maxDelayMs =
     reader.duration(get("max_delay"), "`max_delay`", "zero") ?? Math.max(DEFAULT_MAX_DELAY_MS, delayMs);
   return {
-    max:
-      reader.integer(max?.value, max === older ? "`max_retries`" : "`max`", 0) ??
-      inherited.maxRetries ??
-      inherited.defaultRetries,
+    max: reader.integer(max?.value, max === older ? "`max_retries`" : "`max`", 0) ?? usual,
     delayMs,
     backoff: reader.number(get("backoff"), "`backoff`", 1) ?? 1,
     maxDelayMs,

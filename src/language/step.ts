@@ -1,5 +1,5 @@
 import { checkExpression } from "../core/expression.ts";
-import type { Expression, Step, StepCommon, Template } from "../core/workflow.ts";
+import type { Expression, OutputDeclaration, Step, StepCommon, Template } from "../core/workflow.ts";
 import type { Agents } from "./agents.ts";
 import type { FindNested } from "./definitions.ts";
 import { nearest, suggest } from "./did-you-mean.ts";
@@ -75,6 +75,8 @@ function keysOf({ type, keys, refused = [] }: StepReader): Keys {
   };
 }
 
+const NOTHING: readonly OutputDeclaration[] = [];
+
 /** A step as it stands in the file. */
 export interface FoundStep {
   readonly map: MapNode;
@@ -101,18 +103,24 @@ export function readStep(found: FoundStep, needs: readonly number[], around: Ste
   return type.read(context);
 }
 
+const UNDECLARED_IS_TEXT = "an output that is not declared is text";
+/** What most commands produce. */
+const ANY_TEXT: Produced = { keys: [], isOpen: true, whyNoList: () => UNDECLARED_IS_TEXT };
+
 function producedBy(
   type: StepReader,
   undeclared: readonly string[] | "any",
   { outputs, gate, foreach }: StepCommon,
 ): Produced {
+  const isPlain = outputs.length === 0 && !gate && !foreach;
+  if (undeclared === "any" && isPlain && type.type !== "workflow") return ANY_TEXT;
   const decided = gate ? ["decision", "feedback"] : [];
   const more = undeclared === "any" ? [] : undeclared;
   const keys = new Set([...outputs.map((output) => output.key), ...decided, ...more]);
   const whyNoList = (key: string): string | null => {
     const declared = outputs.find((output) => output.key === key);
     if (foreach || (!declared && type.type === "workflow")) return null;
-    if (!declared) return "an output that is not declared is text";
+    if (!declared) return UNDECLARED_IS_TEXT;
     // The list may stand in a file, as JSON.
     const types = declared.file && !declared.parsed ? null : typesOf(declared.schema);
     return types && !types.includes("array") ? `it is declared as ${types.join(" or ")}` : null;
@@ -151,10 +159,10 @@ function checkFinally({ map, id }: FoundStep, type: StepReader | null, reader: R
   for (const key of FORBIDDEN_IN_FINALLY) {
     const entry = map.entries.get(key);
     const message = `step ${id} of \`finally\` can not have \`${key}\``;
-    if (entry) reader.problems.add("WRONG_SHAPE", entry.key, message, hint);
+    if (entry) reader.problems.add("WRONG_SHAPE", entry, message, hint);
   }
   if (!type?.isGate) return;
-  const at = map.entries.get("type")?.value ?? map.entries.get("message")?.key ?? map;
+  const at = map.entries.get("type")?.value ?? map.entries.get("message") ?? map;
   reader.problems.add("WRONG_SHAPE", at, `step ${id} of \`finally\` can not be an ${type.type}`, hint);
 }
 
@@ -168,7 +176,8 @@ function readCommon(
   const get = (key: string): Node | undefined => map.entries.get(key)?.value;
   const description = readDescription(get("description"), reader, names);
   const targets = isFinally ? {} : readTargets(map, id, type?.isGate ?? false, around);
-  const outputs = readOutputs(map, targets.gate ? (type?.gateOutputs ?? []) : [], reader, names);
+  const implied = targets.gate && type ? type.gateOutputs : NOTHING;
+  const outputs = readOutputs(map, implied, reader, names);
   const outputFiles = outputs.filter((output) => output.file).map((output) => output.key);
   const place = { index, isFinally, hasItem: map.entries.has("foreach"), outputFiles };
   checkForeach({ map, id, isFinally }, targets.gate !== undefined && !type?.isPerson, reader);

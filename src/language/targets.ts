@@ -29,7 +29,7 @@ export function readTargets(
     const message = `step ${id} has both \`next\` and \`on_approve\``;
     around.reader.problems.add(
       "BAD_VALUE",
-      approve.key,
+      approve,
       message,
       "once approved it goes to `on_approve`: take `next` out",
     );
@@ -50,7 +50,7 @@ function readNext(map: MapNode, id: string, around: TargetSurroundings): Target 
   if (around.shape === "sequence") return readTarget(entry, "next", id, around);
   const hint = "in a graph the order comes from `needs` alone; a loop needs a workflow without `needs`";
   const message = `step ${id} has \`next\`, and the workflow is a graph`;
-  around.reader.problems.add("WRONG_SHAPE", entry.key, message, hint);
+  around.reader.problems.add("WRONG_SHAPE", entry, message, hint);
   return null;
 }
 

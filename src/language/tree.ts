@@ -33,6 +33,7 @@ export class TreeBuilder {
   readonly #pieces = new Map<number, Node[]>();
   /** By name; while its node is being built, an anchor's node is null. */
   readonly #anchors = new Map<string, Anchored>();
+  readonly #keys = new Map<string, string>();
   #size = 0;
   #aliased = 0;
 
@@ -94,7 +95,8 @@ export class TreeBuilder {
       for (const item of (node as YAMLSeq.Parsed).items) {
         items.push(this.build(item as ParsedNode, depth + 1, spanOf(node)));
       }
-      return { kind: "list", items, ...spanOf(node) };
+      const { start, end } = spanOf(node);
+      return { kind: "list", items: items.length > 0 ? items : NO_ITEMS, start, end };
     }
     return this.#scalar(node as Scalar.Parsed);
   }
@@ -113,18 +115,19 @@ export class TreeBuilder {
       if (FORBIDDEN_KEYS.has(key)) {
         this.#problems.add("FORBIDDEN_KEY", span, `"${key}" can not be used as a key`, "choose another name");
       } else if (entries.has(key)) {
-        const first = this.#problems.source.place(entries.get(key)?.key ?? span).position.line;
+        const first = this.#problems.source.place(entries.get(key) ?? span).position.line;
         this.#problems.add("DUPLICATE_KEY", span, `"${key}" stands here twice; first in line ${first}`);
-      } else entries.set(key, { key: span, value });
+      } else entries.set(key, { value, start: span.start, end: span.end });
     }
-    return { kind: "map", entries, ...(isRefused ? { isRefused } : {}), ...spanOf(node) };
+    const { start, end } = spanOf(node);
+    return isRefused ? { kind: "map", entries, isRefused, start, end } : { kind: "map", entries, start, end };
   }
 
   /** `1` and `"1"` are the same key: JSON knows no other keys than text. */
   #key(node: ParsedNode): string | null {
     if (isScalar(node)) {
       this.#checkTag(node);
-      return typeof node.value === "string" ? node.value : (node.source ?? "");
+      return this.#once(typeof node.value === "string" ? node.value : (node.source ?? ""));
     }
     if (isAlias(node)) this.#problems.add("YAML_ALIAS", spanOf(node), "an alias can not be a key");
     else {
@@ -134,22 +137,31 @@ export class TreeBuilder {
     return null;
   }
 
+  /** Keys are mostly the same few: each of them is in memory once. */
+  #once(key: string): string {
+    const known = this.#keys.get(key);
+    if (known === undefined) this.#keys.set(key, key);
+    return known ?? key;
+  }
+
   #scalar(node: Scalar.Parsed): ScalarNode {
+    // No literal with a spread: what comes from one V8 keeps in an array beside the object, in as much memory again.
     const span = spanOf(node);
+    const { start, end } = span;
     const style = STYLES[node.type ?? "PLAIN"] ?? "plain";
     const value = node.value as unknown;
     if (typeof value === "number") {
       const exact = exactNumber(node.source ?? "");
-      if (exact !== null) return { kind: "scalar", value: exact, style, ...span };
+      if (exact !== null) return { kind: "scalar", value: exact, style, start, end };
       const isRounded = Number.isFinite(value);
       const message = isRounded
         ? `${node.source} would be rounded to ${value}`
         : `${node.source} is not a number that JSON can hold`;
       this.#problems.add("NUMBER_UNSAFE", span, message, "put it in quotes if it is meant as text");
-      return { kind: "scalar", value: 0, style, isRefused: true, ...span };
+      return { kind: "scalar", value: 0, style, isRefused: true, start, end };
     }
     if (value === null || typeof value === "boolean" || typeof value === "string")
-      return { kind: "scalar", value, style, ...span };
+      return { kind: "scalar", value, style, start, end };
     return refusedAt(span);
   }
 
@@ -165,6 +177,8 @@ export class TreeBuilder {
     return false;
   }
 }
+
+const NO_ITEMS: readonly Node[] = [];
 
 const TAG_OF_TYPE: Readonly<Record<string, string>> = {
   string: "str",

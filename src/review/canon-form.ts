@@ -1,5 +1,4 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { WfError } from "../core/problem.ts";
 import { errnoOf, ioError } from "../store/io-error.ts";
 
@@ -85,16 +84,25 @@ export function writeForm(form: CanonForm, folder: string): void {
   }
   try {
     mkdirSync(folder, { recursive: true });
-    let made = "";
+    const made = new Set([""]);
+    const make = (path: string) => {
+      if (made.has(path)) return;
+      make(folderOf(path));
+      mkdirSync(`${folder}/${path}`);
+      made.add(path);
+    };
     for (const { path, text } of form) {
-      const target = join(folder, path);
-      if (dirname(target) !== made) mkdirSync(dirname(target), { recursive: true });
-      made = dirname(target);
-      writeFileSync(target, text);
+      make(folderOf(path));
+      writeFileSync(`${folder}/${path}`, text);
     }
   } catch (error) {
     throw ioError(error, `write the canonical form to ${folder}`);
   }
+}
+
+/** Empty for a file that lies in none. */
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 function isFree(folder: string): boolean {

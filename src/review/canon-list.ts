@@ -25,12 +25,12 @@ const NOT_LISTED = new Set<string>([
 const TORN = `${RUN_FILES.journal}.torn-`;
 /** Beside a canonical form, for people; made from it. */
 const PAGE = "README.md";
-const ATTEMPT = /^(steps\/[^/]+\/(?:item-\d+\/)?attempt-\d+)\/(.+)$/;
+const ATTEMPT = /^steps\/[^/]+\/(?:item-\d+\/)?attempt-\d+$/;
 
 /** Every file of a canonical form, in no order; those of a nested run are not looked for. */
 export function listCanonical(root: string): Listed[] {
   const found: Listed[] = [];
-  walk(root, "", found, (name) => name === PAGE);
+  walk(root, { folder: "" }, found, (name) => name === PAGE);
   return found;
 }
 
@@ -40,20 +40,31 @@ export function listCanonical(root: string): Listed[] {
  */
 export function listRun(root: string, attempts: Iterable<string>): Listed[] {
   const found: Listed[] = [];
-  walk(root, "", found, (name) => NOT_LISTED.has(name) || name.startsWith(TORN));
-  for (const folder of attempts) walk(root, folder, found, (name) => name.startsWith(CREATING_PREFIX));
+  walk(root, { folder: "" }, found, (name) => NOT_LISTED.has(name) || name.startsWith(TORN));
+  for (const folder of attempts) {
+    walk(root, { folder, attempt: folder }, found, (name) => name.startsWith(CREATING_PREFIX));
+  }
   return found;
 }
 
-function walk(root: string, folder: string, found: Listed[], leaveOut?: (name: string) => boolean): void {
+/** `attempt`: the folder of the attempt that it lies in, if it lies in one. */
+function walk(
+  root: string,
+  { folder, attempt }: { readonly folder: string; readonly attempt?: string },
+  found: Listed[],
+  leaveOut?: (name: string) => boolean,
+): void {
+  const within = (path: string) =>
+    attempt === undefined ? { name: path } : { attempt, name: path.slice(attempt.length + 1) };
   for (const entry of entriesOf(`${root}/${folder}`)) {
     const { name } = entry;
     if (isTempName(name) || leaveOut?.(name)) continue;
     const path = folder === "" ? name : `${folder}/${name}`;
     if (entry.isDirectory()) {
-      if (name === ATTEMPT_FILES.run && isNested(root, path))
+      const inside = attempt ?? (ATTEMPT.test(path) ? path : undefined);
+      if (attempt !== undefined && folder === attempt && name === ATTEMPT_FILES.run && isRun(root, path))
         found.push({ path, kind: "run", ...within(path) });
-      else walk(root, path, found);
+      else walk(root, { folder: path, ...(inside !== undefined && { attempt: inside }) }, found);
     } else {
       const kind = entry.isFile() ? "file" : entry.isSymbolicLink() ? "link" : "other";
       found.push({ path, kind, ...within(path) });
@@ -61,8 +72,8 @@ function walk(root: string, folder: string, found: Listed[], leaveOut?: (name: s
   }
 }
 
-function isNested(root: string, path: string): boolean {
-  return within(path).name === ATTEMPT_FILES.run && existsSync(`${root}/${path}/${RUN_FILES.journal}`);
+function isRun(root: string, path: string): boolean {
+  return existsSync(`${root}/${path}/${RUN_FILES.journal}`);
 }
 
 /** Git drops empty folders, and a folder of an attempt can be one. */
@@ -73,11 +84,6 @@ function entriesOf(folder: string): Dirent[] {
     if (errnoOf(error) === "ENOENT") return [];
     throw error;
   }
-}
-
-function within(path: string): { attempt?: string; name: string } {
-  const match = ATTEMPT.exec(path);
-  return match ? { attempt: match[1] as string, name: match[2] as string } : { name: path };
 }
 
 const FIRST: readonly string[] = [
@@ -115,8 +121,14 @@ export function inFileOrder(
   shownAs: (path: string) => string = (path) => path,
 ): Listed[] {
   const indexes = new Map(steps.map((id, index) => [id, index]));
+  const places = new Map<string, Place>();
+  const placeOf = (attempt: string) => {
+    const place = places.get(attempt) ?? readPlace(attempt, indexes);
+    places.set(attempt, place);
+    return place;
+  };
   return files
-    .map((file) => ({ file, key: keyOf(file, indexes, shownAs) }))
+    .map((file) => ({ file, key: keyOf(file, placeOf, shownAs) }))
     .sort((a, b) => compareKeys(a.key, b.key))
     .map(({ file }) => file);
 }
@@ -124,28 +136,33 @@ export function inFileOrder(
 /** Numbers, then a text. */
 type Key = readonly [group: number, step: number, item: number, attempt: number, place: number, text: string];
 
+/** Of an attempt among all. */
+interface Place {
+  readonly step: string;
+  readonly at: number;
+  readonly item: number;
+  readonly number: number;
+}
+
+function readPlace(attempt: string, indexes: ReadonlyMap<string, number>): Place {
+  const [, step = "", ...parts] = attempt.split("/");
+  const [last = "", item] = parts.reverse();
+  const at = indexes.get(step) ?? indexes.size;
+  return { step, at, item: item === undefined ? -1 : numberOf(item), number: numberOf(last) };
+}
+
 function keyOf(
   { path, attempt, name }: Listed,
-  indexes: ReadonlyMap<string, number>,
+  placeOf: (attempt: string) => Place,
   shownAs: (path: string) => string,
 ): Key {
   if (attempt === undefined) {
     const first = FIRST.indexOf(path.split("/", 1)[0] as string);
     return first >= 0 ? [0, first, 0, 0, 0, shownAs(path)] : [2, 0, 0, 0, 0, shownAs(path)];
   }
-  const [, step = "", ...parts] = attempt.split("/");
-  const [last = "", item] = parts.reverse();
+  const { step, at, item, number } = placeOf(attempt);
   const place = IN_ATTEMPT.indexOf(name.split("/", 1)[0] as string);
-  const at = indexes.get(step) ?? indexes.size;
-  const text = `${step}/${shownAs(name)}`;
-  return [
-    1,
-    at,
-    item === undefined ? -1 : numberOf(item),
-    numberOf(last),
-    place < 0 ? IN_ATTEMPT.length : place,
-    text,
-  ];
+  return [1, at, item, number, place < 0 ? IN_ATTEMPT.length : place, `${step}/${shownAs(name)}`];
 }
 
 function numberOf(name: string): number {

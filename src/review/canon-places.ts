@@ -104,6 +104,7 @@ export class Places {
 
   /** The id alone, for names of files. */
   inName(name: string): string {
+    if (this.#known.length > 0 && !this.#known.some((id) => name.includes(id))) return name;
     return name.replace(this.#id, PLACEHOLDERS.runId);
   }
 }

@@ -14,8 +14,6 @@ export type Group =
 /** One of two runs that are compared. */
 export interface Side {
   readonly files: ReadonlyMap<string, string>;
-  /** Folders of the attempts that it has. */
-  readonly attempts: ReadonlySet<string>;
   /** Its `run.json`. */
   readonly run: Loose;
 }

@@ -37,6 +37,8 @@ export interface RunDiff {
 export function diffForms(before: CanonForm, after: CanonForm): RunDiff {
   const [a, b] = [sideOf(before), sideOf(after)];
   const differing = [...pathsOf(before, after)].filter((path) => a.files.get(path) !== b.files.get(path));
+  if (differing.length === 0) return { changes: [], before: a, after: b };
+  const [attemptsA, attemptsB] = [attemptsOf(before), attemptsOf(after)];
   const changes: Change[] = [];
   const explained = new Set<string>();
   if (differing.includes("run.json") || differing.includes("progress.ndjson")) {
@@ -60,7 +62,7 @@ export function diffForms(before: CanonForm, after: CanonForm): RunDiff {
     const { folder, name } = placeOf(path);
     // An attempt that only one of them has, or that ended otherwise: the path says so.
     const isTold =
-      a.attempts.has(folder) !== b.attempts.has(folder) ||
+      attemptsA.has(folder) !== attemptsB.has(folder) ||
       (folder !== "" && OUTPUTS.has(topOf(name)) && endedOtherwise(folder, a, b));
     return !explained.has(path) && !isTold;
   });
@@ -78,8 +80,12 @@ const OF_RECORD = ["attempt.json", "output", "exit"];
 
 function sideOf(form: CanonForm): Side {
   const files = new Map(form.map(({ path, text }) => [path, text]));
-  const attempts = new Set(form.map(({ path }) => placeOf(path).folder));
-  return { files, attempts, run: parsed(files.get("run.json")) };
+  return { files, run: parsed(files.get("run.json")) };
+}
+
+/** Folders of the attempts that it has. */
+function attemptsOf(form: CanonForm): Set<string> {
+  return new Set(form.map(({ path }) => placeOf(path).folder));
 }
 
 function parsed(text: string | undefined): Side["run"] {

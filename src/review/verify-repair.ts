@@ -128,7 +128,7 @@ class Repairer {
     const ahead = findings.some(({ rule }) => rule === "snapshot-ahead");
     if (!wrong || ahead || !trusted || record === null) return;
     const kept = this.#keep(path);
-    writeSnapshot(this.#runDir, record, { sync: this.#sync });
+    writeSnapshot(this.#runDir, formatRecord(record), { sync: this.#sync });
     this.#done("rebuilt", path, kept);
   }
 

@@ -7,6 +7,9 @@ const TEMP_MARK = ".tmp-";
 const NO_HARD_LINKS = new Set(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EMLINK", "EXDEV"]);
 const TAKEN = new Set(["EEXIST", "ENOTEMPTY", "ENOTDIR", "EISDIR"]);
 
+/** Of a file, whole or piece by piece. */
+export type Content = string | Uint8Array | Generator<string>;
+
 // Unique per process and not only per pid: two containers on one volume often have the same pids.
 let tag: string | undefined;
 let counter = 0;
@@ -17,7 +20,7 @@ let counter = 0;
  */
 export function replaceFile(
   path: string,
-  content: string | Uint8Array,
+  content: Content,
   options: { readonly sync: boolean; readonly syncFolder?: boolean },
 ): void {
   const temp = tempName(path);
@@ -103,10 +106,12 @@ export function syncDir(path: string): void {
 }
 
 /** Writes a file that nobody else knows of yet. Raises the system's error. */
-export function writeNew(path: string, content: string | Uint8Array, sync: boolean): void {
+export function writeNew(path: string, content: Content, sync: boolean): void {
   const fd = fs.openSync(path, "wx");
   try {
-    writeFully(fd, typeof content === "string" ? Buffer.from(content) : content);
+    if (content instanceof Uint8Array) writeFully(fd, content);
+    else if (typeof content === "string") writeFully(fd, Buffer.from(content));
+    else for (const piece of content) writeFully(fd, Buffer.from(piece));
     if (sync) fs.fdatasyncSync(fd);
   } finally {
     fs.closeSync(fd);

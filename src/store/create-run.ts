@@ -2,9 +2,8 @@ import * as fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { JournalLine, RunEvent, RunOptions } from "../core/event.ts";
 import { WfError } from "../core/problem.ts";
-import type { RunRecord } from "../core/record.ts";
 import { ownIdentity } from "../system/identity.ts";
-import { syncDir, writeNew } from "./atomic-file.ts";
+import { type Content, syncDir, writeNew } from "./atomic-file.ts";
 import { Claim } from "./claim.ts";
 import { errnoOf, ioError } from "./io-error.ts";
 import { journalLine } from "./journal.ts";
@@ -24,8 +23,8 @@ export interface RunBuild {
   readonly firstLines: readonly RunEvent[];
   /** Lines of another run that stand right after `run_created`; their `seq` and `run` become those of this one. */
   readonly history?: readonly JournalLine[];
-  /** `run.json` as of those lines, which take up `journalBytes`. */
-  snapshot(lines: readonly JournalLine[], journalBytes: number): RunRecord;
+  /** The text of `run.json` as of those lines, which take up `journalBytes`. */
+  snapshot(lines: readonly JournalLine[], journalBytes: number): Content;
   /** Copies of files the definition refers to, by their path in the run directory. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
   /** Puts into the folder that is being built what comes from elsewhere; what it makes is durable when it returns. */
@@ -68,13 +67,13 @@ export function createRun(runsDir: string, folder: string, build: RunBuild): Cre
     const owner = newOwner(epoch, build.version);
     const lines = linesOf(build, runId, epoch);
     const journal = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    const files: Record<string, string | Uint8Array> = {
+    const files: Record<string, Content> = {
       // First, since it tells whether the maker of a folder that was left behind is dead.
       [`${RUN_FILES.lock}/${LOCK_FILES.owner(epoch)}`]: formatRecord(owner),
       [RUN_FILES.definition]: build.definition,
       ...build.files,
       [RUN_FILES.journal]: journal,
-      [RUN_FILES.snapshot]: formatRecord(build.snapshot(lines, journal.length)),
+      [RUN_FILES.snapshot]: build.snapshot(lines, journal.length),
     };
     fs.mkdirSync(creating);
     made = true;
@@ -105,7 +104,7 @@ function linesOf({ firstLines, history = [], at }: RunBuild, run: string, epoch:
 /** Files by their path below `root`, which exists, and folders; durable if asked for. */
 export function writeTree(
   root: string,
-  files: Readonly<Record<string, string | Uint8Array>>,
+  files: Readonly<Record<string, Content>>,
   emptyFolders: readonly string[],
   sync: boolean,
 ): void {

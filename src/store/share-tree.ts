@@ -111,6 +111,16 @@ function keepTimes(from: string, to: string): void {
   fs.utimesSync(to, atime, mtime);
 }
 
+/** Makes all files and folders in a folder durable, and the folder itself. */
+export function syncTree(folder: string): void {
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) syncTree(path);
+    else if (entry.isFile()) syncFile(path);
+  }
+  syncDir(folder);
+}
+
 /** Makes the content of a file durable. */
 export function syncFile(path: string): void {
   let fd: number;

@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import type { RunStatus } from "../core/event.ts";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
-import type { RunRecord } from "../core/record.ts";
+import { type RunRecord, stepRecords, withoutSteps } from "../core/record.ts";
+import type { RunState } from "../core/state.ts";
 import { readIfPresent, replaceFile } from "./atomic-file.ts";
 import { errnoOf, ioError } from "./io-error.ts";
 import { FORMAT, RUN_FILES } from "./layout.ts";
 import { type LegacyRunRecord, parseLegacy } from "./legacy-record.ts";
 import { tooNew } from "./read-journal.ts";
-import { formatRecord } from "./record-text.ts";
+import { recordInPieces } from "./record-text.ts";
 
 export type Snapshot =
   | { readonly kind: "current"; readonly record: RunRecord }
@@ -23,9 +24,18 @@ const STATUSES: Readonly<Record<RunStatus, true>> = {
   canceled: true,
 };
 
+/** The text of `run.json`, in pieces. `journalBytes`: the length of the journal up to `state.seq`. */
+export function snapshotOf(state: RunState, journalBytes: number): Generator<string> {
+  return recordInPieces(withoutSteps(state, journalBytes), "steps", stepRecords(state));
+}
+
 /** Replaces `run.json` as a whole. Raises IO_ERROR. */
-export function writeSnapshot(runDir: string, record: RunRecord, options: { readonly sync: boolean }): void {
-  replaceFile(join(runDir, RUN_FILES.snapshot), formatRecord(record), options);
+export function writeSnapshot(
+  runDir: string,
+  text: string | Generator<string>,
+  options: { readonly sync: boolean },
+): void {
+  replaceFile(join(runDir, RUN_FILES.snapshot), text, options);
 }
 
 /** Raises FORMAT_UNKNOWN if it is newer than this program, IO_ERROR if it can not be read at all. */

@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { AttemptRecord, FileOutput } from "../core/event.ts";
 import { filesOf } from "../core/output-value.ts";
+import { syncFileSystem } from "../system/sync-file-system.ts";
 import {
   readExclusive,
   readIfPresent,
@@ -16,7 +17,7 @@ import { errnoOf, ioError } from "./io-error.ts";
 import { ATTEMPT_FILES, attemptDir, RUN_FILES } from "./layout.ts";
 import { freePath, ownerPath } from "./owner.ts";
 import { formatRecord } from "./record-text.ts";
-import { type Shared, shareTree, syncFile } from "./share-tree.ts";
+import { type Shared, shareTree, syncFile, syncTree } from "./share-tree.ts";
 
 /** What a run takes over from another one, beside the lines of its journal. */
 export interface History {
@@ -36,6 +37,9 @@ export interface History {
 
 const COPIED = [RUN_FILES.prompts, RUN_FILES.workflows, RUN_FILES.workspace];
 
+/** From so many attempts on one sync of the file system is faster than one of each file. */
+const MANY_ATTEMPTS = 50;
+
 /**
  * Puts into the folder `to`, in which a run is being built, what the run `from` has of the history: attempts are shared,
  * claims, requests, and the files of the definition and the steps' common workspace copied. Each artifact is held
@@ -47,6 +51,17 @@ export function takeHistory(
   history: History,
   { sync }: { readonly sync: boolean },
 ): Shared {
+  if (!sync || history.attempts.length < MANY_ATTEMPTS) return take(from, to, history, sync);
+  const shared = take(from, to, history, false);
+  try {
+    if (!syncFileSystem(to)) syncTree(to);
+  } catch (error) {
+    throw ioError(error, `sync ${to}`);
+  }
+  return shared;
+}
+
+function take(from: string, to: string, history: History, sync: boolean): Shared {
   const total = { cloned: 0, linked: 0, copied: 0 };
   const leftOut: string[] = [];
   const folders = new Set([to]);

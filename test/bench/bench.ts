@@ -138,8 +138,13 @@ export class Bench {
   /** The same, and the engine's highest resident memory in MB (Linux; else NaN). */
   runMeasured(file: string, memory: string): Timed & { runDir: string; vmHwm: number } {
     const run = this.run(file, [], ["--import", memory]);
-    const kib = /^VmHWM (\d+)$/m.exec(run.stderr)?.[1];
-    return { ...run, vmHwm: (Number(kib ?? Number.NaN) * 1024) / 1e6 };
+    return { ...run, vmHwm: vmHwmIn(run) };
+  }
+
+  /** `wf` with any command, and its highest resident memory in MB. */
+  wfMeasured(args: readonly string[], memory: string): Timed & { vmHwm: number } {
+    const timed = this.node(["--import", memory, this.#wf, ...args]);
+    return { ...timed, vmHwm: vmHwmIn(timed) };
   }
 
   /** A build in the middle of a benchmark must not pull the files away under it. */
@@ -158,6 +163,12 @@ export class Bench {
     });
     return join(to, "bin/wf.js");
   }
+}
+
+/** What `memory.mjs` printed. */
+function vmHwmIn({ stderr }: Timed): number {
+  const kib = /^VmHWM (\d+)$/m.exec(stderr)?.[1];
+  return (Number(kib ?? Number.NaN) * 1024) / 1e6;
 }
 
 /** Whether a program is on PATH. */

@@ -21,6 +21,7 @@ import { growth, large } from "./workloads/growth.ts";
 import { listing } from "./workloads/listing.ts";
 import { output } from "./workloads/output.ts";
 import { reuse } from "./workloads/reuse.ts";
+import { review } from "./workloads/review.ts";
 import { chainOf200, fanOf1000, layered, scientific } from "./workloads/shapes.ts";
 import { start } from "./workloads/start.ts";
 
@@ -42,6 +43,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   output: { measure: output, seconds: 40 },
   footprint: { measure: footprint, seconds: 10 },
   growth: { measure: growth, seconds: 60 },
+  review: { measure: review, seconds: 60 },
   large: { measure: large, seconds: 200 },
 };
 

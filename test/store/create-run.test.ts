@@ -7,13 +7,14 @@ import { createRun, type RunBuild } from "../../src/store/create-run.ts";
 import { removeLeftOvers } from "../../src/store/left-over.ts";
 import { readSnapshotIfCurrent } from "../../src/store/open-run.ts";
 import { newOwner } from "../../src/store/owner.ts";
+import { formatRecord } from "../../src/store/record-text.ts";
 import { recoverJournal } from "../../src/store/recover.ts";
 import { AT, created, hasCode, makeRun, RUN, record, tempDir, VERSION } from "./helpers.ts";
 
 const build: RunBuild = {
   definition: Buffer.from("id: nightly\n"),
   firstLines: [created],
-  snapshot: record,
+  snapshot: (lines, bytes) => formatRecord(record(lines, bytes)),
   files: { "prompts/plan.md": Buffer.from("Plan.\n") },
   durability: "power",
   at: AT,
@@ -65,7 +66,7 @@ test("two that create one run at once: the name decides", (t) => {
     ...build,
     snapshot: (lines, bytes) => {
       makeRun(runsDir);
-      return record(lines, bytes);
+      return formatRecord(record(lines, bytes));
     },
   };
   // The other is done with the folder both build in, and has the name, before this one begins to build.

@@ -6,6 +6,7 @@ import type { JournalLine, RunEvent } from "../../src/core/event.ts";
 import type { RunRecord } from "../../src/core/record.ts";
 import { type CreatedRun, createRun } from "../../src/store/create-run.ts";
 import { journalLine } from "../../src/store/journal.ts";
+import { formatRecord } from "../../src/store/record-text.ts";
 
 export const AT = new Date("2026-11-22T07:16:30.120Z");
 export const RUN = "nightly-0042";
@@ -52,7 +53,7 @@ export function makeRun(
   return createRun(runsDir, options.runId ?? RUN, {
     definition: Buffer.from("id: nightly\n"),
     firstLines: options.events ?? [created],
-    snapshot: (lines, journalBytes) => record(lines, journalBytes),
+    snapshot: (lines, journalBytes) => formatRecord(record(lines, journalBytes)),
     durability: "process",
     at: AT,
     version: VERSION,

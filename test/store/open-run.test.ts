@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { Journal } from "../../src/store/journal.ts";
 import { readRun, readSnapshotIfCurrent } from "../../src/store/open-run.ts";
 import { readJournal } from "../../src/store/read-journal.ts";
+import { formatRecord } from "../../src/store/record-text.ts";
 import { writeSnapshot } from "../../src/store/snapshot.ts";
 import { AT, ended, hasCode, line, makeRun, RUN, record, started, tempDir } from "./helpers.ts";
 
@@ -44,7 +45,7 @@ test("the snapshot alone answers when it holds all of the journal", (t) => {
   journal.append(started("fetch"), AT);
   journal.commit();
   assert.equal(readSnapshotIfCurrent(runDir), null);
-  writeSnapshot(runDir, record(readJournal(runDir).lines, journal.length), { sync: false });
+  writeSnapshot(runDir, formatRecord(record(readJournal(runDir).lines, journal.length)), { sync: false });
   assert.equal(readSnapshotIfCurrent(runDir)?.volatile.seq, 2);
 });
 

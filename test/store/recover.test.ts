@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { WfError } from "../../src/core/problem.ts";
 import { Journal } from "../../src/store/journal.ts";
 import { readJournal } from "../../src/store/read-journal.ts";
+import { formatRecord } from "../../src/store/record-text.ts";
 import { readTrusted, recoverJournal } from "../../src/store/recover.ts";
 import { readSnapshot, writeSnapshot } from "../../src/store/snapshot.ts";
 import { AT, created, ended, hasCode, line, makeRun, RUN, record, started, tempDir } from "./helpers.ts";
@@ -88,7 +89,9 @@ test("a run.json ahead of the journal, of another run, or a journal without a fi
       (runDir) => {
         const { lines, validBytes } = readJournal(runDir);
         const ahead = record(lines, validBytes);
-        writeSnapshot(runDir, { ...ahead, volatile: { ...ahead.volatile, seq: 7 } }, { sync: false });
+        writeSnapshot(runDir, formatRecord({ ...ahead, volatile: { ...ahead.volatile, seq: 7 } }), {
+          sync: false,
+        });
       },
       /knows 7 lines/,
     ],

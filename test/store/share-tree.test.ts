@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { shareTree } from "../../src/store/share-tree.ts";
+import { shareTree, syncTree } from "../../src/store/share-tree.ts";
+import { syncFileSystem } from "../../src/system/sync-file-system.ts";
 import { hasCode, tempDir } from "./helpers.ts";
 
 const refuse = (code: string) => () => {
@@ -95,4 +96,14 @@ test("nothing that exists is touched, and what can not be shared is an error tha
   assert.throws(() => shareTree(from, to, { sync: false }), hasCode("IO_ERROR", /attempt-1 as .*shared/));
   assert.deepEqual(fs.readdirSync(to), []);
   assert.throws(() => shareTree(join(from, "none"), `${to}-2`, { sync: false }), hasCode("IO_ERROR"));
+});
+
+test("a tree is made durable file by file where its file system can not be at once", (t) => {
+  const { from } = makeTree(t);
+  fs.chmodSync(join(from, "outputs"), 0o555);
+  const before = listing(from);
+  syncTree(from);
+  assert.deepEqual(listing(from), before);
+  fs.chmodSync(join(from, "outputs"), 0o755);
+  assert.equal(syncFileSystem(join(from, "none")), false);
 });

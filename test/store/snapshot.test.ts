@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { RunRecord } from "../../src/core/record.ts";
-import { formatRecord } from "../../src/store/record-text.ts";
+import { formatRecord, recordInPieces } from "../../src/store/record-text.ts";
 import { readSnapshot, readSnapshotFile, writeSnapshot } from "../../src/store/snapshot.ts";
 import { hasCode, record, tempDir } from "./helpers.ts";
 
@@ -55,9 +55,24 @@ test("property: a formatted record parses to what it was, whatever is in it", ()
   );
 });
 
+test("property: in pieces it is the same text", () => {
+  const members = fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9_-]{0,9}$/), fc.jsonValue(), { maxKeys: 40 });
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), members, (volatile, steps) => {
+      const record = { inputs: { steps: {} }, steps: {}, outputs: { steps: {} }, volatile };
+      const pieces = [...recordInPieces(record, "steps", Object.entries(steps))];
+      assert.equal(pieces.join(""), formatRecord({ ...record, steps }));
+    }),
+  );
+  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`s${i}`, { status: "pending" }]));
+  const pieces = [...recordInPieces({ steps: {} }, "steps", Object.entries(many))];
+  assert.equal(pieces.length, 6);
+  assert.equal(pieces.join(""), formatRecord({ steps: many }));
+});
+
 test("what was written is read", (t) => {
   const runDir = tempDir(t);
-  writeSnapshot(runDir, sample, { sync: true });
+  writeSnapshot(runDir, formatRecord(sample), { sync: true });
   assert.deepEqual(readSnapshot(runDir), { kind: "current", record: sample });
   assert.deepEqual(fs.readdirSync(runDir), ["run.json"]);
 });

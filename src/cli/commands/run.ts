@@ -79,6 +79,7 @@ export const command: Command = {
     }
     const { start } = await import("../../engine/start.ts");
     const driving = {
+      file: request.file,
       json: args.flag("json"),
       runsDir: findRunsDir(args.text("runs-dir")),
       wait: args.flag("wait"),

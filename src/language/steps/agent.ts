@@ -56,9 +56,9 @@ function readPrompt(context: StepContext): { prompt: Template; promptFile?: stri
     return null;
   }
   if (inline && file) {
-    const later = inline.key.start > file.key.start ? inline : file;
+    const later = inline.start > file.start ? inline : file;
     const message = `step ${common.id} has both \`prompt\` and \`prompt_file\``;
-    reader.problems.add("BAD_VALUE", later.key, message, "keep one of them");
+    reader.problems.add("BAD_VALUE", later, message, "keep one of them");
   }
   if (inline) {
     const text = reader.text(inline.value, "`prompt`");

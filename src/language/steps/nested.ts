@@ -63,7 +63,7 @@ function readWith(found: NestedWorkflow | null, context: StepContext): NestedSte
     const input = inputs.get(name);
     if (found && !input) {
       const message = `the workflow ${found.definition.id} has no input "${name}"`;
-      reader.problems.add("UNKNOWN_NAME", entry.key, message, suggest(name, inputs, "its inputs"));
+      reader.problems.add("UNKNOWN_NAME", entry, message, suggest(name, inputs, "its inputs"));
     }
     if (input?.secret) values[name] = readSecret(input, entry, context);
     else {
@@ -118,7 +118,7 @@ function checkMissing(
     return !isGiven(input.name) && !input.optional && input.default === undefined;
   });
   if (missing.length === 0) return;
-  const at = (map.entries.get("with") ?? map.entries.get("workflow"))?.key ?? map;
+  const at = map.entries.get("with") ?? map.entries.get("workflow") ?? map;
   const names = missing.map(({ name }) => `"${name}"`).join(", ");
   const message = `step ${common.id} gives no value for ${names} of the workflow ${definition.id}`;
   const hint = `write it under \`with\`; its inputs: ${inputs.map(describeInput).join("; ")}`;
@@ -132,9 +132,7 @@ function checkOutputs({ outputs, definition }: NestedWorkflow, { map, common, re
   for (const { key } of common.outputs) {
     if (outputs.includes(key) || !declared) continue;
     const at =
-      declared.value.kind === "map"
-        ? (declared.value.entries.get(key)?.key ?? declared.value)
-        : declared.value;
+      declared.value.kind === "map" ? (declared.value.entries.get(key) ?? declared.value) : declared.value;
     const message = `the workflow ${definition.id} has no output "${key}"`;
     reader.problems.add("UNKNOWN_NAME", at, message, suggest(key, outputs, "its outputs"));
   }
@@ -142,5 +140,5 @@ function checkOutputs({ outputs, definition }: NestedWorkflow, { map, common, re
   if (!gate || outputs.includes("decision")) return;
   const message = `step ${common.id} is a gate, and the workflow ${definition.id} has no output "decision"`;
   const hint = "give it one under its `outputs`, such as `decision: '{{steps.review.outputs.decision}}'`";
-  reader.problems.add("MISSING_KEY", gate.key, message, hint);
+  reader.problems.add("MISSING_KEY", gate, message, hint);
 }
