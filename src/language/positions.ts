@@ -49,14 +49,6 @@ export function positionsOf(file: Pick<GivenFile, "path" | "bytes">, selection: 
   return { steps, keys: keysOf(map, source) };
 }
 
-/** The steps of a file by their id, as `positionsOf` finds them. */
-export function stepPositions(
-  file: Pick<GivenFile, "path" | "bytes">,
-  selection: Selection,
-): ReadonlyMap<string, StepPosition> {
-  return positionsOf(file, selection).steps;
-}
-
 function workflowIn(root: MapNode, { id, step }: Selection): MapNode | undefined {
   const isWorkbook = root.entries.has("workflows");
   const ids = step === undefined ? [] : step.split("/");
@@ -76,7 +68,7 @@ function keysOf(map: MapNode, source: SourceText): Map<string, KeyPosition> {
         return toJson(entry.value);
       },
       get text() {
-        return source.text.slice(key.start, value.end).split("\n");
+        return source.text.slice(entry.start, entry.value.end).split("\n");
       },
     });
   }
