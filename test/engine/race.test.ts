@@ -7,7 +7,7 @@ import { kill } from "../rig/processes.ts";
 import { Project } from "../rig/project.ts";
 
 const AT_ONCE = 8;
-const rounds = Number(process.env.WF_RACE_ROUNDS ?? 4);
+const rounds = Number(process.env.WF_RACE_ROUNDS ?? 10);
 
 describe("resumes that are started at once", { skip: needsLinux }, () => {
   test(`${AT_ONCE} of a crashed run, ${rounds} times: one drives, the others exit 4`, async () => {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type Entry, type Recorded, readNested, readRecorded } from "../../src/review/replay-record.ts";
 import { type Drawn, type DrawnWorkflow, fileOf, lineOf, record, replayOf, yamlOf } from "./replay-rig.ts";
 
-const RUNS = { numRuns: 120 };
+const RUNS = { numRuns: 250 };
 const FLAGS = 3;
 
 const tape = fc.array(fc.nat(1000), { minLength: 60, maxLength: 60 });
