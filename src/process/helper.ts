@@ -90,12 +90,14 @@ export class Helper implements GateSource {
   async close(): Promise<void> {
     this.#gone = true;
     for (const slot of this.#slots) slot.channel.destroy();
-    this.#process.stdin?.end();
-    const timer = setTimeout(() => this.#process.kill("SIGKILL"), CLOSE_MS);
-    // Those whose command runs go on with it.
+    // Those whose command runs go on with it. The helper collects the others, and so ends after them.
     const unused = this.#slots.flatMap(({ gate, recorder }) => (gate || !recorder ? [] : [recorder]));
-    const ended = unused.map((recorder) => new Promise<void>((resolve) => watchGroup(recorder, resolve)));
-    await Promise.all([this.#exited, ...ended]);
+    await Promise.all(
+      unused.map((recorder) => new Promise<void>((resolve) => watchGroup(recorder, resolve))),
+    );
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), CLOSE_MS);
+    this.#process.stdin?.end();
+    await this.#exited;
     clearTimeout(timer);
     this.#process.stdout?.destroy();
   }

@@ -174,7 +174,9 @@ class ProcessLauncher implements Launcher {
       ...(identity.recorder ? [identity.recorder] : []),
     ]);
     const gone = groups.map((leader) => new Promise<void>((resolve) => watchGroup(leader, resolve)));
-    await Promise.all([this.#supply.close(), ...gone]);
+    // First, while what forked them is there to collect them: whoever else has to takes his time.
+    await Promise.all(gone);
+    await this.#supply.close();
   }
 
   #refill(): void {
