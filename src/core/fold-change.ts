@@ -1,7 +1,8 @@
 import type { JournalLine } from "./event.ts";
 import { forgetItems } from "./fold-fan.ts";
 import { enter, setState } from "./fold-step.ts";
-import { initialState, isFinally, isPassed, nodeOf, type RunState, type StepNode } from "./state.ts";
+import { initialState } from "./initial-state.ts";
+import { isFinally, isPassed, nodeOf, type RunState, type StepNode } from "./state.ts";
 
 /**
  * The run goes on with another definition. Steps keep what they have, but for those that are to be done again; what a

@@ -1,14 +1,13 @@
 import type { Failure, JournalLine, OutputValue } from "./event.ts";
 import { setState, unexpected } from "./fold-step.ts";
 import { IndexSet } from "./index-set.ts";
+import { NO_OUTPUTS, newNode } from "./initial-state.ts";
 import type { Json } from "./json.ts";
 import {
   type Fan,
   isFinally,
   keepsGoing,
   markNode,
-  NO_OUTPUTS,
-  newNode,
   nodeOf,
   type RunState,
   type StepNode,

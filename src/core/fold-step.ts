@@ -1,12 +1,12 @@
 import type { AttemptRecord, Failure, JournalLine, TransitionCode, Usage } from "./event.ts";
 import { fanEnd, forgetItems, listOutputs, putItem, reopenItems } from "./fold-fan.ts";
+import { NO_OUTPUTS } from "./initial-state.ts";
 import { mayRetry } from "./retry.ts";
 import {
   isFinally,
   isPassed,
   mark,
   markNode,
-  NO_OUTPUTS,
   nodeAt,
   nodeOf,
   type RunState,

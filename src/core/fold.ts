@@ -12,8 +12,9 @@ import {
   unexpected,
   waitForNested,
 } from "./fold-step.ts";
+import { initialState, NO_OUTPUTS } from "./initial-state.ts";
 import { setStatus } from "./run-status.ts";
-import { type DefinitionIn, initialState, NO_OUTPUTS, nodeOf, type RunState } from "./state.ts";
+import { type DefinitionIn, nodeOf, type RunState } from "./state.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** @param definitionIn gives the definitions that the run went on with, if it may have changed */

@@ -1,9 +1,9 @@
 import type { JournalLine } from "./event.ts";
 import { fold, foldAll } from "./fold.ts";
 import { descendants } from "./fold-engine.ts";
+import { initialState } from "./initial-state.ts";
 import {
   type DefinitionIn,
-  initialState,
   isFinally,
   isPassed,
   nodeAt,

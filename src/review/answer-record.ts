@@ -1,7 +1,8 @@
 import type { AttemptRecord, JournalLine } from "../core/event.ts";
 import { fold } from "../core/fold.ts";
 import { type PlaceName, placeName } from "../core/ids.ts";
-import { initialState, type RunState } from "../core/state.ts";
+import { initialState } from "../core/initial-state.ts";
+import type { RunState } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { attemptPath } from "../store/layout.ts";
 

@@ -1,9 +1,10 @@
 import type { AttemptCause, JournalLine } from "../core/event.ts";
 import { fold } from "../core/fold.ts";
 import { type PlaceName, placeName } from "../core/ids.ts";
+import { initialState } from "../core/initial-state.ts";
 import { successor } from "../core/path.ts";
 import { type RunRecord, toRecord } from "../core/record.ts";
-import { initialState, isFinally, isPassed, placeOf, type RunState, type StepNode } from "../core/state.ts";
+import { isFinally, isPassed, placeOf, type RunState, type StepNode } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import type { Definitions } from "./verify-definition.ts";

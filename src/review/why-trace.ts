@@ -2,7 +2,8 @@ import type { AttemptCause, AttemptRecord, Decision, JournalLine } from "../core
 import { fold } from "../core/fold.ts";
 import { itemsOf } from "../core/fold-fan.ts";
 import { type PlaceName, placeName } from "../core/ids.ts";
-import { type DefinitionIn, initialState, isPassed, nodeAt, nodeOf, type RunState } from "../core/state.ts";
+import { initialState } from "../core/initial-state.ts";
+import { type DefinitionIn, isPassed, nodeAt, nodeOf, type RunState } from "../core/state.ts";
 import type { Workflow } from "../core/workflow.ts";
 import { names, needsText } from "./why-words.ts";
 

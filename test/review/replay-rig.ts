@@ -4,8 +4,9 @@ import type { AttemptRecord, JournalLine, RunEvent } from "../../src/core/event.
 import { evaluate } from "../../src/core/expression.ts";
 import { fold } from "../../src/core/fold.ts";
 import { nestedRunId } from "../../src/core/ids.ts";
+import { initialState } from "../../src/core/initial-state.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
-import { initialState, nodeAt, placeOf, type RunState } from "../../src/core/state.ts";
+import { nodeAt, placeOf, type RunState } from "../../src/core/state.ts";
 import type { Workflow } from "../../src/core/workflow.ts";
 import { loadWorkflow } from "../../src/language/load.ts";
 import type { CanonFile } from "../../src/review/canon-form.ts";
