@@ -246,10 +246,7 @@ const DAMAGES: Readonly<Record<string, readonly [(run: string) => void, readonly
     ["claim-kept lock/owner-2.json", "claim-kept lock/free-2"],
   ],
   "lock/ is removed": [remove("lock"), ["claim-kept lock/owner-1.json", "claim-kept lock/owner-2.json"]],
-  "a claim is edited": [
-    edit("lock/owner-1.json", '"pid": ', '"pid": 1'),
-    ["claim-intact lock/owner-1.json"],
-  ],
+  "a claim is edited": [edit("lock/owner-1.json", '"pid": ', '"pid": 1'), ["claim-intact lock/owner-1.json"]],
   "a claim is no JSON": [edit("lock/owner-1.json", "{", "["), ["claim-intact lock/owner-1.json"]],
   "a claim names another epoch": [
     edit("lock/owner-1.json", '"epoch": 1', '"epoch": 2'),
