@@ -8,9 +8,10 @@ export function makeAttempt(
   command: Pick<Prepared, "files" | "folders">,
   work: string | null,
 ): void {
-  // Looked at first: an error that is thrown and caught costs more than either.
-  if (lstatSync(dir, { throwIfNoEntry: false })) rmSync(dir, { recursive: true });
-  else if (!statSync(dirname(dir), { throwIfNoEntry: false })) mkdirSync(dirname(dir), { recursive: true });
+  const parent = dirname(dir);
+  // Looked at first: an error that is thrown and caught costs more.
+  if (!statSync(parent, { throwIfNoEntry: false })) mkdirSync(parent, { recursive: true });
+  else if (lstatSync(dir, { throwIfNoEntry: false })) rmSync(dir, { recursive: true });
   mkdirSync(dir);
   for (const folder of command.folders) mkdirSync(folder, { recursive: true });
   if (work !== null) mkdirSync(work, { recursive: true });

@@ -137,13 +137,13 @@ export class Bench {
 
   /** The same, and the engine's highest resident memory in MB (Linux; else NaN). */
   runMeasured(file: string, memory: string): Timed & { runDir: string; vmHwm: number } {
-    const run = this.run(file, [], ["--import", memory]);
+    const run = this.run(file, [], ["--require", memory]);
     return { ...run, vmHwm: vmHwmIn(run) };
   }
 
   /** `wf` with any command, and its highest resident memory in MB. */
   wfMeasured(args: readonly string[], memory: string): Timed & { vmHwm: number } {
-    const timed = this.node(["--import", memory, this.#wf, ...args]);
+    const timed = this.node(["--require", memory, this.#wf, ...args]);
     return { ...timed, vmHwm: vmHwmIn(timed) };
   }
 
@@ -165,7 +165,7 @@ export class Bench {
   }
 }
 
-/** What `memory.mjs` printed. */
+/** What `memory.cjs` printed. */
 function vmHwmIn({ stderr }: Timed): number {
   const kib = /^VmHWM (\d+)$/m.exec(stderr)?.[1];
   return (Number(kib ?? Number.NaN) * 1024) / 1e6;

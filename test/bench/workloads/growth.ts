@@ -3,7 +3,7 @@ import type { Bench } from "../bench.ts";
 import type { Row, Table } from "../report.ts";
 import { fan, graph } from "./graphs.ts";
 
-const MEMORY = fileURLToPath(new URL("../memory.mjs", import.meta.url));
+const MEMORY = fileURLToPath(new URL("../memory.cjs", import.meta.url));
 
 /** What a step costs in a run of many, and what the engine's memory comes to. */
 export function growth(bench: Bench): Table[] {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Bench } from "../bench.ts";
 import type { Row, Table } from "../report.ts";
 
-const MEMORY = fileURLToPath(new URL("../memory.mjs", import.meta.url));
+const MEMORY = fileURLToPath(new URL("../memory.cjs", import.meta.url));
 const COMMAND = "head -c 1073741824 /dev/zero";
 
 /** A step that prints 1 GiB, next to a shell that sends the same into a file. */

@@ -3,7 +3,7 @@ import type { Bench } from "../bench.ts";
 import type { Row, Table } from "../report.ts";
 import { fan, graph } from "./graphs.ts";
 
-const MEMORY = fileURLToPath(new URL("../memory.mjs", import.meta.url));
+const MEMORY = fileURLToPath(new URL("../memory.cjs", import.meta.url));
 const STEPS = 10_000;
 
 /** What looks at a run that has ended: each command as a whole process, on a run of many steps. */

@@ -1,7 +1,0 @@
-import { readFileSync, writeSync } from "node:fs";
-
-// Loaded before the program: as it ends, its highest resident memory goes to standard error, in KiB.
-process.on("exit", () => {
-  const status = readFileSync("/proc/self/status", "utf8");
-  writeSync(2, `VmHWM ${/VmHWM:\s*(\d+)/.exec(status)?.[1]}\n`);
-});
