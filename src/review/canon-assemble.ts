@@ -6,7 +6,7 @@ import { formatRecord } from "../store/record-text.ts";
 import { Digests, isDefinition, RunCleaner } from "./canon-clean.ts";
 import { sha256 } from "./canon-cut.ts";
 import type { CanonFile } from "./canon-form.ts";
-import { inFileOrder, type Listed } from "./canon-list.ts";
+import { inFileOrder, type Listed, saysNothing } from "./canon-list.ts";
 import type { OpenedRun, OpenedTree } from "./canon-open.ts";
 import { isMeant, ordered } from "./canon-order.ts";
 import { canonicalAttempt, canonicalEvent, canonicalRun } from "./canon-records.ts";
@@ -46,7 +46,7 @@ function clean(run: OpenedRun, shared: Shared, around: ReadonlySet<string>): Cle
   for (const file of files) {
     const isKnown = file.name === ATTEMPT_FILES.record && run.records.has(file.attempt ?? "");
     const text = isKnown || file.kind === "run" ? null : cleaner.textOf(file);
-    if (text !== null) texts.set(file, text);
+    if (text !== null && !saysNothing(file, text)) texts.set(file, text);
   }
   const known = new Set([...around, ...digests.values()]);
   const nested = [...run.nested].map(([path, each]) => [path, clean(each, shared, known)] as const);

@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { gateDigest } from "../steps/approval.ts";
-import { ATTEMPT_FILES, RUN_FILES } from "../store/layout.ts";
+import { ATTEMPT_FILES, LOG_FILES, RUN_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
 import { binary, cutFile, isText, readSmallText, sha256 } from "./canon-cut.ts";
 import type { Listed } from "./canon-list.ts";
@@ -30,7 +30,6 @@ const WHOLE = new Set<string>([
   ATTEMPT_FILES.context,
   ATTEMPT_FILES.stdin,
 ]);
-const LOGS = new Set<string>([ATTEMPT_FILES.stdout, ATTEMPT_FILES.stderr]);
 const DIGEST = /^[0-9a-f]{64}$/;
 
 /** Digests that are others in the canonical form; of a run and those nested in it, which name each other's files. */
@@ -88,7 +87,7 @@ export class RunCleaner implements Cleaner {
     if (name === ATTEMPT_FILES.agent) return this.#record(full, canonicalRecord);
     if (name === ATTEMPT_FILES.record) return this.#record(full, canonicalAttempt);
     if (WHOLE.has(name)) return this.free(readSmallText(full));
-    return this.#cut(full, LOGS.has(name));
+    return this.#cut(full, LOG_FILES.has(name));
   }
 
   /** After all other files. */

@@ -1,7 +1,7 @@
 import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { isTempName } from "../store/atomic-file.ts";
 import { errnoOf } from "../store/io-error.ts";
-import { ATTEMPT_FILES, CREATING_PREFIX, RUN_FILES } from "../store/layout.ts";
+import { ATTEMPT_FILES, CREATING_PREFIX, LOG_FILES, RUN_FILES } from "../store/layout.ts";
 
 /** A file of a run, or a link or something odd in its place; or the whole of a nested run. */
 export interface Listed {
@@ -27,6 +27,11 @@ const TORN = `${RUN_FILES.journal}.torn-`;
 const PAGE = "README.md";
 const ATTEMPT = /^steps\/[^/]+\/(?:item-\d+\/)?attempt-\d+$/;
 
+/** A log in which nothing stands: most attempts have one. */
+export function saysNothing({ attempt, name }: Listed, text: string): boolean {
+  return text === "" && attempt !== undefined && LOG_FILES.has(name);
+}
+
 /** Every file of a canonical form, in no order; those of a nested run are not looked for. */
 export function listCanonical(root: string): Listed[] {
   const found: Listed[] = [];
@@ -47,7 +52,10 @@ export function listRun(root: string, attempts: Iterable<string>): Listed[] {
   return found;
 }
 
-/** `attempt`: the folder of the attempt that it lies in, if it lies in one. */
+/**
+ * `attempt`: the folder of the attempt that it lies in, if it lies in one. Its `exit` is left out: how it ended stands in
+ * its record.
+ */
 function walk(
   root: string,
   { folder, attempt }: { readonly folder: string; readonly attempt?: string },
@@ -58,7 +66,8 @@ function walk(
     attempt === undefined ? { name: path } : { attempt, name: path.slice(attempt.length + 1) };
   for (const entry of entriesOf(`${root}/${folder}`)) {
     const { name } = entry;
-    if (isTempName(name) || leaveOut?.(name)) continue;
+    const isExit = folder === attempt && name === ATTEMPT_FILES.exit;
+    if (isExit || isTempName(name) || leaveOut?.(name)) continue;
     const path = folder === "" ? name : `${folder}/${name}`;
     if (entry.isDirectory()) {
       const inside = attempt ?? (ATTEMPT.test(path) ? path : undefined);
@@ -105,7 +114,6 @@ const IN_ATTEMPT: readonly string[] = [
   ATTEMPT_FILES.agent,
   ATTEMPT_FILES.stdout,
   ATTEMPT_FILES.stderr,
-  ATTEMPT_FILES.exit,
   ATTEMPT_FILES.output,
   ATTEMPT_FILES.summary,
   ATTEMPT_FILES.outputs,

@@ -6,7 +6,7 @@ import { errnoOf, ioError } from "../store/io-error.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { assembleForm } from "./canon-assemble.ts";
 import { type CanonFile, type CanonForm, parseForm } from "./canon-form.ts";
-import { inFileOrder, listCanonical } from "./canon-list.ts";
+import { inFileOrder, listCanonical, saysNothing } from "./canon-list.ts";
 import { openTree } from "./canon-open.ts";
 import { isCanonicalId } from "./canon-places.ts";
 import { viewRun } from "./view.ts";
@@ -37,13 +37,16 @@ function readCanonical(path: string): CanonForm | null {
 /** In the order in which a run's files are assembled, nested runs at their place, whole or not. */
 function* canonicalFiles(folder: string, record: JsonObject | null): Generator<CanonFile> {
   const steps = isJsonObject(record?.steps) ? Object.keys(record.steps) : [];
-  for (const { path, kind } of inFileOrder(listCanonical(folder), steps)) {
-    if (kind !== "run") yield { path, text: readFileSync(join(folder, path), "utf8") };
-    else {
+  for (const file of inFileOrder(listCanonical(folder), steps)) {
+    const { path, kind } = file;
+    if (kind !== "run") {
+      const text = readFileSync(join(folder, path), "utf8");
+      if (!saysNothing(file, text)) yield { path, text };
+    } else {
       const snapshot = join(folder, path, RUN_FILES.snapshot);
       const inner = existsSync(snapshot) ? jsonOf(readFileSync(snapshot, "utf8")) : null;
-      for (const file of canonicalFiles(join(folder, path), inner))
-        yield { ...file, path: `${path}/${file.path}` };
+      for (const each of canonicalFiles(join(folder, path), inner))
+        yield { ...each, path: `${path}/${each.path}` };
     }
   }
 }

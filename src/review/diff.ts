@@ -76,7 +76,7 @@ export function diffForms(before: CanonForm, after: CanonForm): RunDiff {
 }
 
 /** Files that say no more than the record beside them. */
-const OF_RECORD = ["attempt.json", "output", "exit"];
+const OF_RECORD = ["attempt.json", "output"];
 
 function sideOf(form: CanonForm): Side {
   const files = new Map(form.map(({ path, text }) => [path, text]));
@@ -132,5 +132,5 @@ function groupOf(path: string): Group {
   if (SCRIPTS.has(top)) return "scripts";
   if (OUTPUTS.has(top)) return "outputs";
   if (top === "stdout.log" || top === "stderr.log") return "logs";
-  return top === "exit" ? "status" : "other";
+  return "other";
 }

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { errnoOf, ioError } from "../store/io-error.ts";
-import { ATTEMPT_FILES, RUN_FILES } from "../store/layout.ts";
+import { ATTEMPT_FILES, LOG_FILES, RUN_FILES } from "../store/layout.ts";
 
 /** What a run takes up, and what of it stands nowhere else. */
 export interface RunSize {
@@ -88,7 +88,7 @@ class Walk {
     } else if (part === "work") {
       count.workFiles += 1;
       count.workBytes += stat.size;
-    } else if (isInAttempt && LOGS.has(name)) count.logBytes += stat.size;
+    } else if (isInAttempt && LOG_FILES.has(name)) count.logBytes += stat.size;
   }
 
   size(): RunSize {
@@ -101,8 +101,6 @@ class Walk {
     return { ...this.#count, bytes, sharedFiles, mounted: this.#mounted };
   }
 }
-
-const LOGS = new Set<string>([ATTEMPT_FILES.stdout, ATTEMPT_FILES.stderr]);
 
 function partOf(name: string, isInAttempt: boolean, depth: number): Part {
   if (isInAttempt && name === ATTEMPT_FILES.outputs) return "artifact";

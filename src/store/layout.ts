@@ -45,6 +45,9 @@ export const ATTEMPT_FILES = {
   record: "attempt.json",
 } as const;
 
+/** What a step's process printed. */
+export const LOG_FILES: ReadonlySet<string> = new Set([ATTEMPT_FILES.stdout, ATTEMPT_FILES.stderr]);
+
 /** Folders in which a run is being built; removed when their maker is dead. */
 export const CREATING_PREFIX = ".creating-";
 

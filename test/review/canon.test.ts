@@ -57,6 +57,33 @@ test("the canonical form of a canonical form is itself: of the folder, and of th
   );
 });
 
+test("an empty log and an exit status, which its record has, count for nothing in an attempt, and elsewhere do", async (t) => {
+  const project = projectFor(t);
+  const file = project.write("w.yaml", SILENT);
+  assert.equal((await project.wf(["run", file])).code, 0);
+  const run = project.onlyRun();
+  const form = await canonicalForm(run);
+  const attempt = "steps/make/attempt-1";
+  const inAttempt = form.flatMap(({ path }) => (path.startsWith(`${attempt}/`) ? path : []));
+  const names = ["attempt.json", "script.sh", "stderr.log", "more/exit", "more/stdout.log"];
+  assert.deepEqual(
+    inAttempt,
+    names.map((name) => `${attempt}/${name}`),
+  );
+
+  const out = project.path("out");
+  await project.wf(["canon", run, "--out", out]);
+  fs.writeFileSync(join(out, attempt, "stdout.log"), "");
+  fs.writeFileSync(join(out, attempt, "exit"), "0\n");
+  assert.deepEqual(await canonicalForm(out), form);
+});
+
+const SILENT = `id: silent
+steps:
+  - id: make
+    run: cd "$WF_ATTEMPT_DIR" && mkdir more && touch more/stdout.log more/exit && echo no >&2
+`;
+
 test("what recovery and engines leave beside a run is no part of it", async (t) => {
   const project = projectFor(t);
   const run = await runNoisy(project, HERE);

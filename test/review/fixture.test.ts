@@ -47,18 +47,16 @@ test("save writes the canonical form of a run, and a page about it", async (t) =
   assert.deepEqual([code, stderr], [0, ""]);
   assert.equal(
     stdout.replace(/\d+ bytes/, "<size>"),
-    "fx: 11 files, <size>\n\nlook at it, then commit it; wf fixture check fx is its test\n",
+    "fx: 9 files, <size>\n\nlook at it, then commit it; wf fixture check fx is its test\n",
   );
   assert.deepEqual(filesOf(rig, "fx"), [
     "README.md",
     "progress.ndjson",
     "run.json",
     "steps/greet/attempt-1/attempt.json",
-    "steps/greet/attempt-1/exit",
     "steps/greet/attempt-1/output",
     "steps/greet/attempt-1/outputs/note.txt",
     "steps/greet/attempt-1/script.sh",
-    "steps/greet/attempt-1/stderr.log",
     "steps/greet/attempt-1/stdout.log",
     "workflow.yaml",
   ]);
