@@ -39,7 +39,7 @@ export function shareTree(from: string, to: string, options: ShareOptions): Shar
     if (canClone) {
       try {
         (options.clone ?? clone)(source, target);
-        keepTimes(source, target);
+        keepTimes(fs.statSync(source), target);
         count.cloned += 1;
         return;
       } catch (error) {
@@ -58,18 +58,18 @@ export function shareTree(from: string, to: string, options: ShareOptions): Shar
       }
     }
     fs.copyFileSync(source, target, fs.constants.COPYFILE_EXCL);
-    keepTimes(source, target);
+    keepTimes(fs.statSync(source), target);
     count.copied += 1;
   };
 
-  const shareFolder = (folder: string) => {
+  const shareFolder = (folder: string, stat: fs.Stats) => {
     const [source, target] = [join(from, folder), join(to, folder)];
     fs.mkdirSync(target);
     for (const entry of fs.readdirSync(source, { withFileTypes: true })) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
       if (options.without?.(path)) continue;
-      const [file, copy] = [join(from, path), join(to, path)];
-      if (entry.isDirectory()) shareFolder(path);
+      const [file, copy] = [`${source}/${entry.name}`, `${target}/${entry.name}`];
+      if (entry.isDirectory()) shareFolder(path, fs.statSync(file));
       else if (entry.isSymbolicLink()) fs.symlinkSync(fs.readlinkSync(file), copy);
       else if (entry.isFile()) {
         shareFile(file, copy, path);
@@ -78,14 +78,15 @@ export function shareTree(from: string, to: string, options: ShareOptions): Shar
     }
     if (options.sync) syncDir(target);
     // Last, since a folder may forbid to write into it.
-    fs.chmodSync(target, fs.statSync(source).mode & 0o7777);
-    keepTimes(source, target);
+    fs.chmodSync(target, stat.mode & 0o7777);
+    keepTimes(stat, target);
   };
 
   try {
-    if (!options.clone) devices = devicesOf(from, dirname(to));
+    const stat = fs.statSync(from);
+    if (!options.clone) devices = `${stat.dev} ${fs.statSync(dirname(to)).dev}`;
     canClone = !NO_CLONES.has(devices);
-    shareFolder("");
+    shareFolder("", stat);
     return { ...count, leftOut };
   } catch (error) {
     throw ioError(error, `share ${from} as ${to}`);
@@ -97,17 +98,12 @@ const NEVER_CLONED = new Set(["ENOTSUP", "EOPNOTSUPP", "ENOTTY", "EXDEV", "EINVA
 /** Pairs of file systems between which there are none: a try costs more than the link that follows it. */
 const NO_CLONES = new Set<string>();
 
-function devicesOf(from: string, to: string): string {
-  return `${fs.statSync(from).dev} ${fs.statSync(to).dev}`;
-}
-
 function clone(from: string, to: string): void {
   fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL | fs.constants.COPYFILE_FICLONE_FORCE);
 }
 
 /** Programs such as make compare them. */
-function keepTimes(from: string, to: string): void {
-  const { atime, mtime } = fs.statSync(from);
+function keepTimes({ atime, mtime }: fs.Stats, to: string): void {
   fs.utimesSync(to, atime, mtime);
 }
 

@@ -4,9 +4,9 @@ import type { AttemptRecord, FileOutput } from "../core/event.ts";
 import { filesOf } from "../core/output-value.ts";
 import { syncFileSystem } from "../system/sync-file-system.ts";
 import {
+  isTempName,
   readExclusive,
   readIfPresent,
-  removeTemps,
   replaceIfDifferent,
   syncDir,
   writeNew,
@@ -17,7 +17,7 @@ import { errnoOf, ioError } from "./io-error.ts";
 import { ATTEMPT_FILES, attemptDir, RUN_FILES } from "./layout.ts";
 import { freePath, ownerPath } from "./owner.ts";
 import { formatRecord } from "./record-text.ts";
-import { type Shared, shareTree, syncFile, syncTree } from "./share-tree.ts";
+import { type Shared, type ShareOptions, shareTree, syncFile, syncTree } from "./share-tree.ts";
 
 /** What a run takes over from another one, beside the lines of its journal. */
 export interface History {
@@ -65,30 +65,33 @@ function take(from: string, to: string, history: History, sync: boolean): Shared
   const total = { cloned: 0, linked: 0, copied: 0 };
   const leftOut: string[] = [];
   const folders = new Set([to]);
-  const share = (path: string, copied?: () => true) => {
+  const makeFolder = (folder: string) => {
+    if (folders.has(folder)) return;
+    makeFolder(dirname(folder));
+    if (!fs.existsSync(folder)) fs.mkdirSync(folder);
+    folders.add(folder);
+  };
+  const share = (path: string, how: Pick<ShareOptions, "copied" | "without">) => {
     const source = join(from, path);
     if (!fs.existsSync(source)) return;
-    const parent = dirname(join(to, path));
-    if (fs.mkdirSync(parent, { recursive: true }) !== undefined) folders.add(parent);
-    const shared = shareTree(source, join(to, path), { sync, ...(copied && { copied }) });
+    makeFolder(dirname(join(to, path)));
+    const shared = shareTree(source, join(to, path), { sync, ...how });
     for (const kind of ["cloned", "linked", "copied"] as const) total[kind] += shared[kind];
     leftOut.push(...shared.leftOut.map((name) => `${path}/${name}`));
   };
   try {
     for (const record of history.attempts) {
       const dir = attemptDir(to, record);
-      for (let folder = dirname(dir); folder !== to; folder = dirname(folder)) folders.add(folder);
-      share(dir.slice(to.length + 1));
+      share(dir.slice(to.length + 1), { without: isTemp });
       // An empty folder is lost on the way through git, say.
       fs.mkdirSync(dir, { recursive: true });
-      removeTemps(dir);
       for (const output of Object.values(record.outputs)) {
         for (const file of filesOf(output)) takeFile({ from, to, dir, output: file, history, sync });
       }
       replaceIfDifferent(join(dir, ATTEMPT_FILES.record), formatRecord(record), { sync });
       if (sync) syncDir(dir);
     }
-    for (const folder of [...history.definitions, ...COPIED]) share(folder, () => true);
+    for (const folder of [...history.definitions, ...COPIED]) share(folder, { copied: () => true });
     for (const file of history.requests) copyRequest(from, to, file, sync);
     for (let epoch = 1; epoch <= history.epoch; epoch += 1) copyClaim(from, to, epoch, sync);
     for (const folder of [RUN_FILES.control, RUN_FILES.lock]) folders.add(join(to, folder));
@@ -97,6 +100,11 @@ function take(from: string, to: string, history: History, sync: boolean): Shared
   } catch (error) {
     throw ioError(error, `take over what ${from} has done`);
   }
+}
+
+/** Of the engine's own writes, which lie in no folder of the attempt. */
+function isTemp(path: string): boolean {
+  return !path.includes("/") && isTempName(path);
 }
 
 /** Puts the file in its place that an artifact is replaced by, and holds it against its record. */

@@ -108,6 +108,17 @@ run <id of release> succeeded after <took>
   await isSound(rig, FORK);
 });
 
+test("of what an engine's crash left in an attempt nothing is shared, and all that a step made is", async (t) => {
+  const rig = await released(t);
+  const attempt = "steps/build/attempt-1";
+  const left = `${attempt}/.attempt.json.tmp-0a1b2c3d4e5f-7`;
+  const own = `${attempt}/outputs/.bundle.tmp-1`;
+  for (const path of [left, own]) rig.write(`.wf/runs/${PARENT}/${path}`, "");
+  assert.equal((await rig.wf(["fork", `${PARENT}@publish`, "--run-id", FORK])).code, 0);
+  const taken = [left, own].map((path) => fs.existsSync(rig.path(".wf/runs", FORK, path)));
+  assert.deepEqual(taken, [false, true]);
+});
+
 test("what was changed is in the journal, the record and its digest agree with it", async (t) => {
   const rig = await released(t);
   rig.write("better.txt", "better\n");
