@@ -14,7 +14,8 @@ export function drawnIn({ files }: Pick<Recorded, "files">, workflow: Workflow, 
     const drawn = drawnIn({ files }, step.definition.workflow, found.folder);
     nested.set(step.id, { ...(found.item !== undefined && { item: found.item }), drawn });
   }
-  const lines = readLines(files.get(`${folder}${RUN_FILES.journal}`) ?? "", folder);
+  const isSequence = workflow.shape === "sequence";
+  const lines = isSequence ? readLines(files.get(`${folder}${RUN_FILES.journal}`) ?? "", folder) : [];
   return {
     steps: record?.steps ?? {},
     interrupted: false,
