@@ -13,9 +13,9 @@ import { writeTree } from "../store/create-run.ts";
 import { definitionFolder, RUN_FILES } from "../store/layout.ts";
 import type { ResumeRequest } from "./api.ts";
 import { type LoadedFile, loadFile } from "./load.ts";
+import { effectiveLimits } from "./new-run.ts";
 import { recordEnd } from "./record-end.ts";
 import type { Session } from "./session.ts";
-import { effectiveLimits } from "./start.ts";
 
 /** What a resume changes of a run; everything has been checked, and nothing written. */
 export interface Change {

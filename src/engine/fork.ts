@@ -19,13 +19,15 @@ import { type History, takeHistory } from "../store/take-history.ts";
 import { gitState } from "../system/git.ts";
 import { VERSION } from "../system/version.ts";
 import type { DriveOptions, ForkRequest, Outcome } from "./api.ts";
+import { attendRequests } from "./attend-requests.ts";
+import { damaged, projectOf, sourceChanged } from "./check-resume.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, rememberingAttempt } from "./conclude.ts";
 import { changedInputs, changedOutputs, type Edit, withEdits } from "./fork-edits.ts";
+import { requireRunId, requireStep } from "./given-names.ts";
 import { definitionsIn, loadCopy, sha256 } from "./load.ts";
-import { attendRequests, damaged, projectOf, sourceChanged } from "./resume.ts";
+import { engineStarted, holdRun, newRunId } from "./new-run.ts";
 import type { Session } from "./session.ts";
-import { engineStarted, holdRun, newRunId, requireRunId, requireStep } from "./start.ts";
 
 type Created = JournalLine & { readonly event: "run_created" };
 

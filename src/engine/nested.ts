@@ -16,16 +16,17 @@ import { removeBuilds } from "../store/left-over.ts";
 import { readRun } from "../store/open-run.ts";
 import { shareTree } from "../store/share-tree.ts";
 import type { Outcome, ResumeRequest } from "./api.ts";
+import { attendRequests } from "./attend-requests.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease } from "./conclude.ts";
 import type { DriveGroup, InnerOptions } from "./drive-group.ts";
 import { EarlierRun } from "./earlier-run.ts";
 import { definitionsIn, sha256 } from "./load.ts";
 import { nestedFiles } from "./nested-files.ts";
-import { attendRequests, repairSnapshot, resume } from "./resume.ts";
+import { createSession } from "./new-run.ts";
+import { repairSnapshot, resume } from "./resume.ts";
 import { ReuseSources } from "./reuse-sources.ts";
 import type { Session } from "./session.ts";
-import { createSession } from "./start.ts";
 
 /** The attempt whose run is driven, and what it is given. */
 export interface NestedAttempt {
