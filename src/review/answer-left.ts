@@ -2,7 +2,7 @@ import type { AttemptRecord, Failure, FileOutput, OutputValue } from "../core/ev
 import type { AttemptName } from "../core/ids.ts";
 import { isJsonObject, type Json } from "../core/json.ts";
 import { filesOf, mapFiles } from "../core/output-value.ts";
-import { ATTEMPT_FILES, attemptPath } from "../store/layout.ts";
+import { ATTEMPT_FILES, attemptPath, LOG_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
 import type { AnswerPlaces } from "./answer-places.ts";
 import { jsonOf } from "./canon.ts";
@@ -35,6 +35,11 @@ export function leftBehind(
   const left = new Map<string, string>();
   for (const [path, text] of files) {
     if (!NOT_TAKEN.test(path)) left.set(places.shown(path), shownFile(path, text, places));
+  }
+  // No canonical form has these.
+  if (record.exitCode !== undefined) {
+    left.set(ATTEMPT_FILES.exit, `${record.exitCode}\n`);
+    for (const log of LOG_FILES) if (!left.has(log)) left.set(log, "");
   }
   const outputs: Record<string, OutputValue> = {};
   for (const [key, output] of Object.entries(record.outputs)) {
