@@ -5,7 +5,7 @@ import { canonicalForm } from "../review/canon.ts";
 import type { CanonForm } from "../review/canon-form.ts";
 import { findInGit, type GitObject, isRevision, writeFromGit } from "../system/git-object.ts";
 import { inTempFolder } from "../system/temp-folder.ts";
-import { displayPath, findRun } from "./find-run.ts";
+import { displayPath, findRecord } from "./find-run.ts";
 
 /** One of two that are compared. */
 export interface DiffSide {
@@ -53,7 +53,7 @@ async function side(name: string, runsDir: string): Promise<DiffSide> {
 }
 
 function inPlace(name: string, runsDir: string): DiffSide {
-  const { path } = findRun(name, runsDir);
+  const { path } = findRecord(name, runsDir);
   return { name, form: () => canonicalForm(path) };
 }
 
@@ -96,7 +96,7 @@ async function isRevisionOf(name: string, path: string, runsDir: string): Promis
   const isRun = name === "latest" || existsSync(name) || existsSync(join(runsDir, name));
   if (isRun || name.includes(":") || !(await isRevision(name, folderOf(path)))) return false;
   try {
-    findRun(name, runsDir);
+    findRecord(name, runsDir);
   } catch (error) {
     if (error instanceof WfError && error.code === "RUN_NOT_FOUND") return true;
     if (!(error instanceof WfError) || error.code !== "RUN_AMBIGUOUS") throw error;

@@ -2,10 +2,11 @@ import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { WfError } from "../core/problem.ts";
 import { nearest } from "../language/did-you-mean.ts";
+import { isCanonicalId } from "../review/canon-places.ts";
 import { errnoOf, ioError } from "../store/io-error.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { findProject } from "../system/project.ts";
-import { createdAt } from "./run-head.ts";
+import { createdAt, readHead } from "./run-head.ts";
 
 const LISTED = 10;
 
@@ -43,6 +44,18 @@ export function listRuns(runsDir: string): RunPlace[] {
 
 /** The one run that `name` stands for. Raises RUN_NOT_FOUND, RUN_AMBIGUOUS. */
 export function findRun(name: string, runsDir: string): RunPlace {
+  const found = findRecord(name, runsDir);
+  const head = readHead(found.path);
+  if (typeof head !== "object" || !isCanonicalId(head.runId)) return found;
+  throw new WfError({
+    code: "RUN_NOT_FOUND",
+    message: `${name} is the canonical form of a run, such as a fixture, and no run`,
+    hint: "wf canon, wf diff, wf replay and wf fixture take it",
+  });
+}
+
+/** The same for a canonical form too. */
+export function findRecord(name: string, runsDir: string): RunPlace {
   if (name === "latest") return latestRun(runsDir);
   if (name.includes("/") || name === "." || name === "..") return byPath(name);
   for (const path of [join(runsDir, name), join(runsDir, `${name}.json`)]) {

@@ -36,6 +36,11 @@ export function leftBehind(
   for (const [path, text] of files) {
     if (!NOT_TAKEN.test(path)) left.set(places.shown(path), shownFile(path, text, places));
   }
+  // No canonical form has these.
+  if (record.exitCode !== undefined) {
+    left.set(ATTEMPT_FILES.exit, `${record.exitCode}\n`);
+    for (const log of LOG_FILES) if (!left.has(log)) left.set(log, "");
+  }
   const outputs: Record<string, OutputValue> = {};
   for (const [key, output] of Object.entries(record.outputs)) {
     const mine = "value" in output ? valueBack(output.value, places) : output;

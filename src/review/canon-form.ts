@@ -11,7 +11,7 @@ export interface CanonFile {
 /** The files of a run, in an order that depends on its definition alone. */
 export type CanonForm = readonly CanonFile[];
 
-const HEADER = "=== ";
+export const HEADER = "=== ";
 const PART_LENGTH = 1 << 16;
 const UNENDED = " (no newline at the end)";
 

@@ -2,8 +2,10 @@ import type { JournalLine } from "../core/event.ts";
 import { INPUTS_FORMAT } from "../core/input-parts.ts";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { parseLine } from "../store/journal-line.ts";
+import { RUN_FILES } from "../store/layout.ts";
 import { formatRecord } from "../store/record-text.ts";
 import { isText } from "./canon-cut.ts";
+import { HEADER } from "./canon-form.ts";
 import { isMeant, ordered } from "./canon-order.ts";
 import { ancestorsOf, MADE_ID, NESTED, Places } from "./canon-places.ts";
 import {
@@ -17,16 +19,18 @@ import {
 } from "./canon-records.ts";
 import { settled } from "./canon-text.ts";
 
+const FORM_START = `${HEADER}${RUN_FILES.snapshot}\n`;
 const OF_NESTED = new RegExp(`^(${MADE_ID})${NESTED}+$`);
 
 /**
  * The canonical text of one file of a run, from its bytes alone: nothing beside it is known, as when git shows two
  * versions of it. So digests stay, no `redact` applies, and steps that ran at the same time stand by their names.
- * A file that is none of a run is given back as it is. Raises nothing.
+ * A file that is none of a run is given back as it is, and so is the text of a whole canonical form. Raises nothing.
  */
 export function canonicalFile(bytes: Uint8Array): Uint8Array | string {
   if (!isText(bytes)) return bytes;
   const text = Buffer.from(bytes).toString("utf8");
+  if (text.startsWith(FORM_START)) return bytes;
   if (!text.startsWith("{")) return cleanerFor(null, []).free(settled(text));
   const record = parse(text);
   if (record !== null) return recordText(record) ?? text;

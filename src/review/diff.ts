@@ -1,3 +1,4 @@
+import { RUN_FILES } from "../store/layout.ts";
 import type { CanonForm } from "./canon-form.ts";
 import { compareAttempts, compareRuns, endedOtherwise, type Group, type Side } from "./diff-records.ts";
 
@@ -44,7 +45,8 @@ export function diffForms(before: CanonForm, after: CanonForm): RunDiff {
   if (differing.includes("run.json") || differing.includes("progress.ndjson")) {
     const found = compareRuns(a, b);
     changes.push(...found);
-    if (found.length > 0) for (const file of ["run.json", "progress.ndjson"]) explained.add(file);
+    if (found.length > 0 || onlyDigest(a, b))
+      for (const file of ["run.json", "progress.ndjson"]) explained.add(file);
   }
   const told = new Set<string>();
   for (const { group, what, file } of changes) {
@@ -81,6 +83,14 @@ const OF_RECORD = ["attempt.json", "output"];
 function sideOf(form: CanonForm): Side {
   const files = new Map(form.map(({ path, text }) => [path, text]));
   return { files, run: parsed(files.get("run.json")) };
+}
+
+/** Whether the records differ in nothing but the digest of a definition that is shown itself. */
+function onlyDigest(a: Side, b: Side): boolean {
+  if (a.files.get(RUN_FILES.definition) === b.files.get(RUN_FILES.definition)) return false;
+  const rest = ({ files, run }: Side, file: string) =>
+    files.get(file)?.replaceAll(`"${run.workflow?.sha256}"`, '""');
+  return [RUN_FILES.snapshot, RUN_FILES.journal].every((file) => rest(a, file) === rest(b, file));
 }
 
 /** Folders of the attempts that it has. */

@@ -6,7 +6,7 @@ import { packageRoot } from "../system/package-root.ts";
 
 const ATTEMPT = "attempt.schema.json";
 
-/** The schemas of the files in a run, each made to stand for itself: they refer to `attempt.schema.json`. */
+/** The schemas of the files in a run, each made to stand for itself: they refer to `attempt.schema.json`, whose names go first. */
 export class RunSchemas {
   readonly #shared: JsonObject;
   readonly #events = new Map<string, JsonObject>();
@@ -37,7 +37,8 @@ export class RunSchemas {
   }
 
   #standing(schema: JsonObject): JsonObject {
-    return redirected({ ...schema, $defs: this.#shared }) as JsonObject;
+    const own = isJsonObject(schema.$defs) ? schema.$defs : {};
+    return redirected({ ...schema, $defs: { ...own, ...this.#shared } }) as JsonObject;
   }
 }
 

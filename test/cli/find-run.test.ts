@@ -87,3 +87,23 @@ test("a folder that is no run is said to be none", async (t) => {
     "wf: <dir>/folder is no run directory: it holds neither run.json nor progress.ndjson   [RUN_NOT_FOUND]\n    wf ls lists the runs\n",
   );
 });
+
+test("a canonical form is no run, and is said to be what it is; nothing repairs it", async (t) => {
+  const rig = new Rig(t);
+  rig.write("w.yaml", "id: w\nsteps:\n  - { id: a, foreach: [x], run: echo a }\n");
+  assert.equal((await rig.wf(["run", "w.yaml"])).code, 0);
+  assert.equal((await rig.wf(["fixture", "save", "latest", "kept"])).code, 0);
+  for (const args of [["status"], ["verify"], ["verify", "--repair"], ["graph"], ["resume"]]) {
+    const { code, stderr } = await rig.wf([...args, "kept"]);
+    assert.deepEqual(
+      [code, stderr],
+      [
+        2,
+        `wf: kept is the canonical form of a run, such as a fixture, and no run   [RUN_NOT_FOUND]
+    wf canon, wf diff, wf replay and wf fixture take it
+`,
+      ],
+    );
+  }
+  assert.equal((await rig.wf(["fixture", "check", "kept"])).code, 0);
+});

@@ -84,6 +84,16 @@ describe("what an attempt left", () => {
     });
   });
 
+  test("what no canonical form has is there again: its exit status, and a log in which nothing stands", () => {
+    const left = leftBehind(record({ exitCode: 3 }), files({ "stderr.log": "no\n" }), NAME, places());
+    assert.ok(typeof left !== "string");
+    assert.deepEqual(Object.fromEntries(left.files), {
+      exit: "3\n",
+      "stdout.log": "",
+      "stderr.log": "no\n",
+    });
+  });
+
   const NOT_KNOWN: readonly (readonly [
     what: string,
     record: Partial<AttemptRecord>,

@@ -45,6 +45,7 @@ test("the canonical form of a canonical form is itself: of the folder, and of th
   assert.equal(await text(out), form);
   fs.writeFileSync(project.path("form.txt"), form);
   assert.equal(await text(project.path("form.txt")), form);
+  assert.equal((await project.wf(["canon", "form.txt"])).stdout, form);
   // A page for people beside it is no part of it.
   fs.writeFileSync(join(out, "README.md"), "# A run\n");
   assert.equal(await text(out), form);

@@ -88,6 +88,25 @@ test("two runs that differ in everything: a verdict, then only what differs, by 
   assert.equal(kept.stdout.replaceAll("./kept", "r-1"), diff.stdout);
 });
 
+test("an edited step shows itself, and not that the definition has another digest", async (t) => {
+  const project = projectFor(t);
+  await runFlow(project, "r-1", []);
+  await runFlow(project, "r-2", [], FLOW.replace("run: echo last", "run: echo 'last'"));
+  const { code, stdout } = await project.wf(["diff", "r-1", "r-2", "--stat"]);
+  assert.equal(code, 1);
+  assert.equal(
+    stdout,
+    `different: definition, scripts and prompts; both succeeded
+
+definition
+  workflow.yaml  +1 -1
+
+scripts and prompts
+  steps/last/attempt-1/script.sh  +1 -1
+`,
+  );
+});
+
 test("a person's other word is a decision, and what it was on is shown", async (t) => {
   const project = projectFor(t);
   const file = project.write("gate.yaml", GATE);

@@ -121,3 +121,21 @@ test("what a driven run's engine is about to rename was not cut off; what stays 
   const found = ["note left-over .run.json.tmp-0123456789ab-7: a write was cut off here"];
   assert.deepEqual(await findingsOf(held.runDir), found);
 });
+
+test("what an agent's client says that it used is no damage, be it known in part", async (t) => {
+  const project = projectFor(t);
+  const agent = (id: string, said: string) =>
+    `  - { id: ${id}, agent: ${id}, prompt: '{"text": "done"${said}}', outputs: [] }\n`;
+  project.write(
+    "used.yaml",
+    `id: used
+providers: { echo: { command: [cat], output: json, tokens: tokens, cost_usd: cost } }
+agents: { all: { provider: echo }, part: { provider: echo }, none: { provider: echo } }
+steps:
+${agent("all", ', "tokens": 12, "cost": 0.25')}${agent("part", ', "tokens": 12')}${agent("none", "")}`,
+  );
+  const { code, stderr } = await project.wf(["run", "used.yaml"]);
+  assert.equal(code, 0, stderr);
+  const [runDir = ""] = project.runDirs();
+  assert.deepEqual(await findingsOf(runDir), []);
+});

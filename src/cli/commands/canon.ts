@@ -5,7 +5,7 @@ import { formatForm, writeForm } from "../../review/canon-form.ts";
 import { canonicalFile } from "../../review/canon-one.ts";
 import { ioError } from "../../store/io-error.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
-import { displayPath, findRun, findRunsDir } from "../find-run.ts";
+import { displayPath, findRecord, findRunsDir } from "../find-run.ts";
 import { isStdoutClosed, print, printJson, writeAndWait } from "../output.ts";
 import { canonJson, writtenText } from "../render/canon.ts";
 
@@ -33,7 +33,7 @@ export const command: Command = {
       await writeAndWait(canonicalFile(file));
       return ExitCode.ok;
     }
-    const form = await canonicalForm(findRun(name, findRunsDir(args.text("runs-dir"))).path);
+    const form = await canonicalForm(findRecord(name, findRunsDir(args.text("runs-dir"))).path);
     if (out !== undefined) {
       writeForm(form, out);
       if (args.flag("json")) printJson(canonJson(form, out));

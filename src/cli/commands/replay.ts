@@ -1,7 +1,7 @@
 import { ExitCode } from "../../core/problem.ts";
 import { replay } from "../../review/replay.ts";
 import { type Args, type Command, JSON_OPTION, RUN_POSITIONAL, RUNS_DIR_OPTION } from "../command.ts";
-import { displayPath, findRun, findRunsDir } from "../find-run.ts";
+import { displayPath, findRecord, findRunsDir } from "../find-run.ts";
 import { print, printJson } from "../output.ts";
 import { replayJson, replayText } from "../render/replay.ts";
 
@@ -25,7 +25,7 @@ export const command: Command = {
     ["wf replay latest --workflow ci/release.yaml", "what an edit would have changed in the newest run"],
   ],
   async run(args: Args): Promise<number> {
-    const { path } = findRun(args.required("RUN"), findRunsDir(args.text("runs-dir")));
+    const { path } = findRecord(args.required("RUN"), findRunsDir(args.text("runs-dir")));
     const workflow = args.text("workflow");
     const name = displayPath(path);
     const replayed = await replay({ path, name, ...(workflow !== undefined && { workflow }) });
