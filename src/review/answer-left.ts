@@ -32,7 +32,7 @@ export function leftBehind(
   name: AttemptName,
   places: AnswerPlaces,
 ): Left | string {
-  const left = new Map<string, string>(record.exitCode === undefined ? [] : notInForm(record.exitCode));
+  const left = new Map<string, string>();
   for (const [path, text] of files) {
     if (!NOT_TAKEN.test(path)) left.set(places.shown(path), shownFile(path, text, places));
   }
@@ -62,11 +62,6 @@ export function leftBehind(
   const error = places.valueBack(record.error as unknown as Json);
   if (error === undefined) return "nobody knows what its error was: some of it was redacted";
   return { files: left, outputs, error: error as unknown as Failure };
-}
-
-/** What every command leaves, and a canonical form has not. */
-function notInForm(exitCode: number): [string, string][] {
-  return [...[...LOG_FILES].map((log): [string, string] => [log, ""]), [ATTEMPT_FILES.exit, `${exitCode}\n`]];
 }
 
 function valueBack(value: Json, places: AnswerPlaces): OutputValue | undefined {
