@@ -1,5 +1,5 @@
 import { lstatSync } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { WfError } from "../core/problem.ts";
 import { liveStep } from "../review/live-steps.ts";
 import { liveness } from "../review/liveness.ts";
@@ -46,6 +46,13 @@ function namedRun(name: string, runsDir: string): ListedRun {
       code: "USAGE",
       message: `${path} is not in the runs folder, ${runsDir}: wf prune removes nothing else`,
       hint: `if it is a run that can go: wf prune --runs-dir ${dirname(path)} ${id}`,
+    });
+  }
+  if (basename(path, ".json") !== basename(id, ".json")) {
+    throw new WfError({
+      code: "USAGE",
+      message: `${id} is a link to ${basename(path)}: wf prune follows none`,
+      hint: `the run itself:  wf prune ${basename(path)}`,
     });
   }
   const run = listedRun(id, path) ?? {

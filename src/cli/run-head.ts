@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { errnoOf } from "../store/io-error.ts";
 import { RUN_FILES } from "../store/layout.ts";
@@ -60,7 +60,8 @@ export function createdAt(path: string): string | undefined {
 }
 
 function readEnds(path: string): JsonObject | undefined {
-  const fd = openSync(path, "r");
+  // Without O_NONBLOCK, opening a FIFO would wait for its writer.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const length = readSync(fd, buffer, 0, WHOLE_BYTES, 0);
     if (length < WHOLE_BYTES) return object(buffer.toString("utf8", 0, length));

@@ -133,9 +133,14 @@ function checkPlace(
 }
 
 /** A folder of an item, in that of a step with `foreach`. */
-function isItem({ attempts }: AttemptsContext, place: string, name: string, step: Step | undefined): boolean {
+function isItem(
+  { attempts, trusted }: AttemptsContext,
+  place: string,
+  name: string,
+  step: Step | undefined,
+): boolean {
   if (place.includes("/") || !/^item-(?:0|[1-9]\d{0,8})$/.test(name)) return false;
-  return step ? step.foreach !== undefined : attempts.of.has(`${place}/${name}`);
+  return step ? step.foreach !== undefined : !trusted || attempts.of.has(`${place}/${name}`);
 }
 
 /** Made before its start was in the journal: it can not have run, and the next engine takes its place. */

@@ -116,7 +116,8 @@ export function lookAtRun(
     gates,
     definitions,
     hasSecrets: workflow?.inputs.some(({ secret }) => secret) ?? false,
-    trusted,
+    // A journal that has lost its end knows less than what is there by right.
+    trusted: trusted && !findings.all.some(({ rule }) => rule === "snapshot-ahead"),
     lastEpoch: lines.at(-1)?.epoch ?? 0,
     inputsAt: story === null ? () => null : inputsAt(lines),
     versions: versionsOf(lines),

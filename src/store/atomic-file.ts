@@ -84,11 +84,18 @@ export function readExclusive(path: string): Buffer {
 }
 
 export function readIfPresent(path: string): Buffer | undefined {
+  let fd: number;
   try {
-    return fs.readFileSync(path);
+    // Without O_NONBLOCK, opening a FIFO would wait for its writer.
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
     throw error;
+  }
+  try {
+    return fs.readFileSync(fd);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

@@ -207,6 +207,20 @@ test("on a terminal it asks, and only a yes is one", { skip: !hasScript }, async
   assert.deepEqual(present(rig), []);
 });
 
+test("a link that is named beside the run it leads to removes neither", async (t) => {
+  const rig = new Rig(t);
+  rig.write("w.yaml", "id: w\nsteps: [{ id: a, run: echo a }]\n");
+  assert.equal((await rig.wf(["run", "w.yaml", "--run-id", "one"])).code, 0);
+  fs.symlinkSync(rig.path(".wf/runs/one"), rig.path(".wf/runs/other"));
+  const { code, stderr } = await rig.wf(["prune", "other", "--yes"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /other is a link to one: wf prune follows none {3}\[USAGE\]\n.*wf prune one\n/);
+  assert.deepEqual(
+    fs.readdirSync(rig.path(".wf/runs")).filter((name) => !name.startsWith(".")),
+    ["one", "other"],
+  );
+});
+
 test("links are not followed, neither to a run nor in one", async (t) => {
   const rig = await withRuns(t, ["one"]);
   rig.write("elsewhere/precious.txt", "mine");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -128,6 +129,45 @@ test("a repair touches nothing that a broken journal only seems not to know", as
       false,
     );
   }
+});
+
+test("a repair moves no attempt aside that a journal without its end does not know any more", async (t) => {
+  const rig = new Rig(t);
+  rig.write(
+    "w.yaml",
+    "id: w\nsteps:\n  - { id: a, foreach: [x, y], run: echo a }\n  - { id: b, run: echo b }\n",
+  );
+  assert.equal((await rig.wf(["run", "w.yaml", "--run-id", "r"])).code, 0);
+  const run = rig.path(".wf/runs/r");
+  const lines = fs.readFileSync(join(run, "progress.ndjson"), "utf8").split("\n");
+  for (const kept of [lines.length - 3, 1, 0]) {
+    fs.writeFileSync(
+      join(run, "progress.ndjson"),
+      lines
+        .slice(0, kept)
+        .map((line) => `${line}\n`)
+        .join(""),
+    );
+    const before = digestOf(run, (path) => path.startsWith("lock"));
+    const { code, value } = await rig.json(["verify", "r", "--repair"]);
+    assert.deepEqual([code, value.repaired], [5, []], `${kept} lines`);
+    assert.equal(
+      digestOf(run, (path) => path.startsWith("lock")),
+      before,
+    );
+  }
+});
+
+test("a run.json that is a FIFO keeps nobody waiting", async (t) => {
+  const rig = new Rig(t);
+  rig.write("w.yaml", "id: w\nsteps: [{ id: a, run: echo a }]\n");
+  assert.equal((await rig.wf(["run", "w.yaml", "--run-id", "r"])).code, 0);
+  const snapshot = rig.path(".wf/runs/r/run.json");
+  fs.rmSync(snapshot);
+  execFileSync("mkfifo", [snapshot]);
+  const { code, stdout } = await rig.wf(["verify", "r"]);
+  assert.equal(code, 5);
+  assert.match(stdout, /damage {2}run\.json {3}\[file-kind\]/);
 });
 
 test("a run that is driven is not repaired; one that was cut off is, and can be resumed", async (t) => {
