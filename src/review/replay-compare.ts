@@ -1,5 +1,5 @@
 import { parseDecision } from "../core/decision.ts";
-import type { AttemptRecord } from "../core/event.ts";
+import type { AttemptRecord, OutputValue } from "../core/event.ts";
 import type { AttemptName } from "../core/ids.ts";
 import type { JsonObject } from "../core/json.ts";
 import { placeOf, type RunState, type StepNode } from "../core/state.ts";
@@ -8,6 +8,7 @@ import type { Step, Workflow } from "../core/workflow.ts";
 import { pathsOf, runScope, stepScope } from "../steps/scope.ts";
 import { PLACEHOLDERS } from "./canon-places.ts";
 import type { Findings } from "./replay-difference.ts";
+import { newFault, shownSchema } from "./replay-schema.ts";
 import {
   type Given,
   NotWhole,
@@ -147,11 +148,21 @@ export class Comparison {
     const { item, attempt, outputs } = record;
     const name = { step: step.id, item, attempt };
     const shown = this.#findings.name(name);
-    for (const { key, required } of step.outputs) {
-      if (!required || Object.hasOwn(outputs, key)) continue;
+    const keys = ["outputs", "output_files"];
+    for (const { key, required, schema } of step.outputs) {
+      if (Object.hasOwn(outputs, key)) {
+        const output = outputs[key] as OutputValue;
+        const before = this.#before.get(step.id)?.outputs.find((each) => each.key === key);
+        const fault = "value" in output ? newFault(output.value, before?.schema, schema) : null;
+        if (fault === null) continue;
+        const message = `the output ${key} of ${shown} would not pass: it ${fault}`;
+        const [expected, actual] = [shownSchema(before?.schema), shownSchema(schema)];
+        this.#findings.differ({ kind: "outputs", ...name, message, expected, actual, keys });
+        continue;
+      }
+      if (!required) continue;
       const expected = Object.keys(outputs).join(", ") || "none";
       const message = `${shown} declares the output ${key}, and its attempt does not have it`;
-      const keys = ["outputs", "output_files"];
       this.#findings.differ({ kind: "outputs", ...name, message, expected, actual: key, keys });
     }
     if (!step.gate) return record;

@@ -53,9 +53,14 @@ export class NestedReplays {
     if (values === null || this.#goesOn(name)) return record;
     const present = this.#parts.present.inside(step);
     const within = { name: this.#findings.name(name), folder: `${this.#findings.within.folder}${folder}/` };
-    const blame = new Blame(present, this.#before(step) ?? present);
+    const before = this.#before(step) ?? present;
+    const blame = new Blame(present, before);
     const findings = new Findings(blame, within, this.#findings);
-    const declared = presentInputs(recorded, present.workflow, findings);
+    const declared = presentInputs(
+      recorded,
+      { before: before.workflow, present: present.workflow },
+      findings,
+    );
     const inputs = { ...declared, ...this.#compareInputs(start, recorded, values) };
     const drive = new ReplayDrive(this.#within(recorded, present, step, inputs, name), findings);
     drive.run();

@@ -64,7 +64,7 @@ export async function replayOn(
   for (const each of workflows) await prepareExpressions(each);
   const redact = [...workflows, ...allWorkflows(before.workflow)].flatMap((each) => each.redact);
   const findings = new Findings(new Blame(present, before));
-  const inputs = presentInputs(recorded, present.workflow, findings);
+  const inputs = presentInputs(recorded, { before: before.workflow, present: present.workflow }, findings);
   const texts = new TextComparison([...new Set(redact)]);
   const runDirAt = () => PLACEHOLDERS.run;
   const parts = { recorded, name: folder, present, before, inputs, folder, texts, runDirAt };

@@ -189,6 +189,28 @@ compared 4 attempts, 1 skipped step
 `,
   ],
   [
+    "an output that its schema now refuses",
+    "outputs: { size: { type: integer } }",
+    "outputs: { size: { type: integer, maximum: 6 } }",
+    `ship.yaml:15  the output size of build would not pass: it must be <= 6   [outputs]
+    expected  {"type":"integer"}
+    actual    {"type":"integer","maximum":6}
+
+compared 4 attempts, 1 skipped step
+`,
+  ],
+  [
+    "an input that its schema now refuses",
+    "loud: { type: boolean, default: false }",
+    "loud: { type: boolean, const: true }",
+    `ship.yaml:3  the input loud would be refused: it must be equal to constant   [inputs]
+    expected  {"type":"boolean"}
+    actual    {"type":"boolean","const":true}
+
+compared 0 attempts
+`,
+  ],
+  [
     "a template without a value",
     "run: echo published",
     "run: echo published {{steps.never.status}} {{steps.shout.outputs.volume}}",
@@ -206,6 +228,19 @@ compared 3 attempts, 1 skipped step
     "",
   ],
 ];
+
+test("a changed schema is held only against what the one before took: places stand in a record as others", async (t) => {
+  const rig = new Rig(t);
+  const flow = (pattern: string) => `id: where
+steps:
+  - id: look
+    run: echo "here=$PWD" >> "$WF_OUTPUT"
+    outputs: { here: { type: string, pattern: ${pattern} } }
+`;
+  await ran(rig, flow("^/"));
+  rig.write("ship.yaml", flow("^/."));
+  assert.equal((await rig.wf(["replay", "r", "--workflow", "ship.yaml"])).code, 0);
+});
 
 for (const [name, from, to, expected] of PATHS) {
   test(`another way is named with its line: ${name}`, async (t) => {
