@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { formatDuration } from "../core/duration.ts";
 import type { AttemptCause, RunReason, StopReason } from "../core/event.ts";
 import { MAX_NESTING } from "../core/limits.ts";
-import { nodeAt, placeOf, type StepNode } from "../core/state.ts";
+import { isFinally, nodeAt, placeOf, type StepNode } from "../core/state.ts";
 import type { NestedStep } from "../core/workflow.ts";
 import { type Environment, newCookie } from "../steps/environment.ts";
 import { collectNested, type NestedValues, prepareNested } from "../steps/nested.ts";
@@ -148,6 +148,8 @@ export class NestedRuns {
 
   #drive(node: StepNode, step: NestedStep, attempt: number, cause: AttemptCause, values: NestedValues): void {
     const { session, group, wait, onEnd, onError } = this.#parts;
+    // A `finally` step belongs to one end of the run: to another one it has something else to say.
+    const goesOn = cause === "resume" && !isFinally(session.state, node.step.index);
     const live: LiveAttempt = { index: node.index, ...placeOf(node), attempt, adopted: false };
     this.#live.set(node.index, live);
     this.#watched.delete(node.index);
@@ -155,7 +157,7 @@ export class NestedRuns {
       try {
         const { driveNested } = await import("./nested.ts");
         const end = await driveNested({
-          ...{ outer: session, group, step, name: live, goesOn: cause === "resume", ...values, wait },
+          ...{ outer: session, group, step, name: live, goesOn, ...values, wait },
           isStopped: () => live.stop !== undefined,
         });
         onEnd(live, end);

@@ -170,11 +170,13 @@ function besides(source: string, file: string): string {
   return prefix + posix.join(posix.dirname(path), file);
 }
 
-/** The run of the newest attempt before this one that has any. */
+/** The run of the newest attempt before this one that has any; of one that succeeded nothing is left to go on with. */
 function runBefore(runDir: string, { attempt, ...place }: AttemptName): string | null {
   for (let n = attempt - 1; n > 0; n--) {
     const before = nestedDir(runDir, { ...place, attempt: n });
-    if (existsSync(before)) return before;
+    if (!existsSync(before)) continue;
+    const last = linesOf(before).at(-1);
+    return last?.event === "run_ended" && last.status === "succeeded" ? null : before;
   }
   return null;
 }

@@ -1,3 +1,4 @@
+import { placeName } from "../core/ids.ts";
 import type { Change } from "./diff.ts";
 
 export type Group =
@@ -72,7 +73,7 @@ function outputOf(side: Side, output: Loose): { readonly text: string | null; re
 export function compareAttempts(folder: string, a: Side, b: Side): Change[] {
   const [x, y] = [a, b].map(({ files }) => parse(files.get(`${folder}/attempt.json`)));
   if (!x || !y) return [];
-  return one("status", `${x.step}/${x.attempt}`, attemptText(x), attemptText(y));
+  return one("status", attemptName(x), attemptText(x), attemptText(y));
 }
 
 /** Whether an attempt ended so differently that what it left is not to be compared. */
@@ -112,7 +113,7 @@ function linesOf(events: readonly Loose[], line: (event: Loose) => string | null
 
 /** What happened, without why. */
 function pathLine(event: Loose): string | null {
-  const at = `${event.step}/${event.attempt}`;
+  const at = attemptName(event);
   switch (event.event) {
     case "run_created":
     // What it is now is shown with the inputs and the outputs.
@@ -135,13 +136,13 @@ function pathLine(event: Loose): string | null {
     case "attempt_stopping":
       return `${at} is stopped: ${event.because}`;
     case "attempt_ended":
-      return `${event.record?.step}/${event.record?.attempt} ${event.record?.status}`;
+      return `${attemptName(event.record ?? {})} ${event.record?.status}`;
     case "decision":
       return `${at} is decided: ${event.decision}`;
     case "transition":
       return `${event.from} → ${event.to}`;
     case "step_skipped":
-      return `${event.step} is skipped`;
+      return `${placeName(event)} is skipped`;
     case "retry_scheduled":
       return `${at} is to be tried again`;
     case "finally_started":
@@ -168,14 +169,18 @@ function reasonLine(event: Loose): string | null {
       if (event.because?.code === "NEXT_IN_FILE" || event.because?.code === "LAST_STEP") return null;
       return `${event.from} → ${event.to}: ${event.because?.message} [${event.because?.code}]`;
     case "step_skipped":
-      return `${event.step} is skipped: ${event.because}`;
+      return `${placeName(event)} is skipped: ${event.because}`;
     case "retry_scheduled":
-      return `${event.step}/${event.attempt} is to be tried again: ${event.because}`;
+      return `${attemptName(event)} is to be tried again: ${event.because}`;
     case "run_waiting":
       return `waits: ${event.reason?.message} [${event.reason?.code}]`;
     default:
       return null;
   }
+}
+
+function attemptName(event: Loose): string {
+  return `${placeName(event)}/${event.attempt}`;
 }
 
 function decisionsOf(events: readonly Loose[]): Record<string, string> {
@@ -211,6 +216,10 @@ function attemptText({ status, exitCode, signal, error, decision, cause }: Loose
 
 function outputText(output: Loose): string {
   if (output && Object.hasOwn(output, "value")) return valueText(output.value) ?? "";
+  // Of a foreach; what is in its artifacts is compared where they lie.
+  if (Array.isArray(output?.list)) {
+    return valueText(output.list.map((each: Loose) => each?.file ?? each?.value ?? null)) ?? "";
+  }
   return `${output?.file}, ${output?.bytes} bytes, sha256 ${output?.sha256}`;
 }
 

@@ -50,6 +50,9 @@ const BEFORE_TEXTS: ReadonlySet<string> = new Set([
   "SHELL_NOT_FOUND",
   "CWD_NOT_FOUND",
   "AGENT_NOT_FOUND",
+  "INPUT_FILE_MISSING",
+  "INPUT_FILE_PRESENT",
+  "INPUT_FILE_UNREADABLE",
 ]);
 
 export interface Compared {

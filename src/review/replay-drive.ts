@@ -182,7 +182,7 @@ export class ReplayDrive {
     const recorded = this.#left.transition;
     const { from, to, because } = action;
     if (!recorded) {
-      if (this.#left.stretch.end === null) return false;
+      if (this.#left.stretch.end === null || this.#isInterfered) return false;
       throw notFollowed(this.#findings, this.#left, action);
     }
     const isSame = recorded.from === from && recorded.to === to && recorded.because.code === because.code;
@@ -207,8 +207,10 @@ export class ReplayDrive {
     if (!lastSteps && end === null) return false;
     const actual = endingText(status, reason);
     const expected = lastSteps ? endingText(lastSteps.status, lastSteps.reason) : "no finally steps";
-    if (actual !== expected)
+    if (actual !== expected) {
+      if (this.#isInterfered) return false;
       throw otherEnd(this.#findings, { expected, actual, step: reason?.step, key: "finally" });
+    }
     this.#say({ event: "finally_started", status, ...(reason && { reason }) });
     return true;
   }
@@ -218,10 +220,11 @@ export class ReplayDrive {
     if (this.#left.first() || this.#left.transition)
       throw endsEarly(this.#findings, this.#left, this.state, endingText(status, reason));
     if (end === null) return false;
+    const expected = endingText(end.status, end.reason);
+    if (this.#isInterfered && endingText(status, reason) !== expected) return false;
     const outputs = status === "succeeded" ? this.#comparison.outputs(this.#beginnings.seenFrom()) : {};
     const ends =
       outputs === null ? endingText("failed", { code: "RUN_OUTPUT_ERROR" }) : endingText(status, reason);
-    const expected = endingText(end.status, end.reason);
     if (ends !== expected) {
       throw otherEnd(this.#findings, {
         expected,
@@ -248,16 +251,22 @@ export class ReplayDrive {
     return now.length > 0;
   }
 
+  /** Something comes from outside yet: it may have been there before the run went on from what had just ended. */
+  get #isInterfered(): boolean {
+    const { cancel, end, lastSteps } = this.#left.stretch;
+    if (cancel && !this.#isCanceled) return true;
+    return (lastSteps?.reason ?? end?.reason)?.code === "RUN_TIMEOUT" && !this.#isLate;
+  }
+
   /** What came from outside, and is not to be had from attempts. */
   #intervene(): boolean {
-    const { cancel, end, lastSteps } = this.#left.stretch;
+    if (!this.#isInterfered) return false;
+    const { cancel } = this.#left.stretch;
     if (cancel && !this.#isCanceled) {
       this.#isCanceled = true;
       this.#say({ ...cancel });
       return true;
     }
-    const reason = lastSteps?.reason ?? end?.reason;
-    if (reason?.code !== "RUN_TIMEOUT" || this.#isLate) return false;
     this.#isLate = true;
     return this.state.limits.run_timeout_ms !== undefined;
   }

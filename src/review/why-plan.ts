@@ -1,6 +1,6 @@
 import { itemsOf } from "../core/fold-fan.ts";
 import { placeName } from "../core/ids.ts";
-import { isFinally, isPassed, nodeAt, type RunState, type StepNode } from "../core/state.ts";
+import { isFinally, isPassed, nodeAt, type RunState, type StepNode, type StepState } from "../core/state.ts";
 import type { FoundRequest } from "../store/requests.ts";
 import type { Settled } from "./why-settle.ts";
 import { names } from "./why-words.ts";
@@ -20,8 +20,8 @@ export interface StepPlan {
 /** A run as the next engine would find it once it has looked at what is open. */
 export interface Known {
   readonly state: RunState;
-  /** The status of each node as the journal has it. */
-  readonly before: ReadonlyMap<number, string>;
+  /** The state of each node as the journal has it. */
+  readonly before: ReadonlyMap<number, StepState>;
   /** What was found of those that were open. */
   readonly settled: ReadonlyMap<number, Settled>;
   readonly requests: readonly FoundRequest[];
@@ -83,7 +83,7 @@ export function planPassed({ state: at, fan }: StepNode): StepPlan | null {
 function whyStaysFailed({ before, settled }: Known, { index }: StepNode): string {
   const own = settled.get(index);
   if (own) return `${own.because}, and its on_interrupt is fail`;
-  return before.get(index) === "failed"
+  return before.get(index)?.status === "failed"
     ? "it failed; it runs again with a resume after the run has ended"
     : "it failed";
 }
@@ -186,7 +186,7 @@ export function whenText({ step, item }: StepNode): string {
 
 function planFinally({ state, before: was }: Known, node: StepNode): StepPlan {
   if (state.ending === null) {
-    const again = was.get(node.index) === "pending" ? "" : "again ";
+    const again = was.get(node.index)?.status === "pending" ? "" : "again ";
     return { ...NO_PLAN, does: "blocked", because: `it runs ${again}when the run comes to its end` };
   }
   const rest = state.steps.slice(state.workflow.mainSteps, node.step.index);
@@ -203,9 +203,12 @@ function whyRun({ before, settled }: Known, node: StepNode): string {
   const own = settled.get(index);
   if (own) return own.because;
   if (at.status === "pending" && at.cause === "stale") return "what was shown has changed since";
+  const was = before.get(index);
   const then =
-    step.type === "workflow" ? "a resume goes on with a copy of its run" : "a resume makes a new attempt";
-  switch (before.get(index)) {
+    step.type === "workflow" && was && leftRunOpen(was)
+      ? "a resume goes on with a copy of its run"
+      : "a resume makes a new attempt";
+  switch (was?.status) {
     case "failed":
       return `it failed, and ${then}`;
     case "canceled":
@@ -215,4 +218,10 @@ function whyRun({ before, settled }: Known, node: StepNode): string {
     default:
       return item ? `it is due, as item ${item.number + 1} of ${placeName({ step: step.id })}` : "it is due";
   }
+}
+
+/** Its run came to no success: of any other failure the run had succeeded, or there was none. */
+function leftRunOpen(was: StepState): boolean {
+  if (was.status !== "failed") return was.status === "canceled";
+  return was.failure.code === "NESTED_FAILED" || was.failure.code === "TIMEOUT";
 }

@@ -44,7 +44,7 @@ export async function planResume(
   runDir: string,
   { driven, ...settling }: Settling & { readonly driven: boolean },
 ): Promise<WholePlan> {
-  const before = new Map(nodesOf(state).map(({ index, state: at }) => [index, at.status]));
+  const before = new Map(nodesOf(state).map(({ index, state: at }) => [index, at]));
   const requests = pendingRequests(state, runDir);
   const refused = whyRefused(state);
   const isOver = state.status === "succeeded";

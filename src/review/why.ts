@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { itemsOf } from "../core/fold-fan.ts";
 import { nameWithin, placeName } from "../core/ids.ts";
 import { stepRecord } from "../core/record.ts";
-import { nodeAt, placeOf, type StepNode } from "../core/state.ts";
+import { isFinally, nodeAt, placeOf, type StepNode } from "../core/state.ts";
 import { declaresInputs } from "../steps/input-key.ts";
 import { damaged } from "../store/damage.ts";
 import { attemptDir, RUN_FILES } from "../store/layout.ts";
@@ -185,18 +185,21 @@ class Teller {
     const known = this.#runs.get(node.index);
     if (known) return known;
     const view = await viewNestedIfReadable(this.#view.runDir, { ...placeOf(node), attempt: attempts });
-    return view && (await whyRun(view, this.#look, name, fateOf(node, name, plan)));
+    return view && (await whyRun(view, this.#look, name, this.#fateOf(node, name, plan, view)));
   }
-}
 
-/** What a plan makes of the run of the newest attempt. */
-function fateOf({ state: at }: StepNode, name: string, { does, attempt, because }: StepPlan): Fate {
-  if (does === "adopt" || (does === "wait" && at.status === "waiting")) return { is: "gone on with" };
-  // A new attempt after a resume begins with a copy of it.
-  if (does === "run" && at.status === "pending" && at.cause === "resume") return { is: "gone on with" };
-  if (does === "run" || does === "wait")
-    return { is: "begun anew", because: `attempt ${attempt} of ${name} begins it anew` };
-  return { is: "left", because: `${name}: ${because}` };
+  /** What a plan makes of the run of the newest attempt. */
+  #fateOf({ step, state: at }: StepNode, name: string, plan: StepPlan, { record }: CurrentView): Fate {
+    const { does, attempt, because } = plan;
+    if (does === "adopt" || (does === "wait" && at.status === "waiting")) return { is: "gone on with" };
+    // A new attempt after a resume begins with a copy of it, if that leaves anything to do.
+    const isLeft = record.status !== "succeeded" && !isFinally(this.#trace.state, step.index);
+    if (isLeft && does === "run" && at.status === "pending" && at.cause === "resume")
+      return { is: "gone on with" };
+    if (does === "run" || does === "wait")
+      return { is: "begun anew", because: `attempt ${attempt} of ${name} begins it anew` };
+    return { is: "left", because: `${name}: ${because}` };
+  }
 }
 
 async function traced(view: CurrentView): Promise<Trace> {

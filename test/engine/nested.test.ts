@@ -90,6 +90,34 @@ describe("a workflow in a workflow", () => {
     assert.equal(readRun(nested(project, 2)).status, "succeeded");
   });
 
+  test("a run that succeeded is begun anew by the attempt that a resume makes, for the step or at the end", async (t) => {
+    const project = projectFor(t);
+    project.write(
+      "outer.yaml",
+      `default_workflow: outer
+workflows:
+  - id: ask
+    steps: [{ id: look, run: 'cat answer >> "$WF_OUTPUT"', outputs: [decision] }]
+    outputs: { decision: '{{steps.look.outputs.decision}}' }
+  - id: tell
+    inputs: { how: { type: string } }
+    steps: [{ id: note, run: 'echo {{inputs.how}} >> told' }]
+  - id: outer
+    steps: [{ id: gate, workflow: ask, on_reject: fail }]
+    finally: [{ id: end, workflow: tell, with: { how: '{{workflow.status}}' } }]
+`,
+    );
+    project.write("answer", "decision=reject\n");
+    assert.equal((await project.wf(["run", "outer.yaml", "--run-id", "r"])).code, 1);
+    project.write("answer", "decision=approve\n");
+    const why = await project.wf(["why", "r", "gate"]);
+    assert.match(why.stdout, /attempt 2 of gate begins it anew/);
+    const resumed = await project.wf(["resume", "r"]);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.deepEqual(project.lines("told"), ["failed", "succeeded"]);
+    for (const command of ["verify", "replay"]) assert.equal((await project.wf([command, "r"])).code, 0);
+  });
+
   test("a retry begins anew; a timeout stops the run in it", { skip: needsLinux }, async (t) => {
     const project = projectFor(t);
     project.write(

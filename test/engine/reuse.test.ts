@@ -300,6 +300,8 @@ describe("a run that reuses an earlier one", { skip: needsLinux }, () => {
     const { reason } = readRun(at(project, "two"));
     assert.deepEqual([reason.code, reason.step], ["INPUT_FILE_PRESENT", "compile"]);
     assert.match(reason.message, /stop is there, and must be absent/);
+    const replayed = await project.wf(["replay", "two"]);
+    assert.equal(replayed.code, 0, replayed.stdout);
     fs.rmSync(project.path("stop"));
     fs.rmSync(project.path("src/lint.ts"));
     const missing = await project.wf([

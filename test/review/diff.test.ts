@@ -107,6 +107,25 @@ scripts and prompts
   );
 });
 
+test("items are called by their names, and of a list of artifacts the places are shown", async (t) => {
+  const project = projectFor(t);
+  const text = `id: each
+inputs: { bad: { type: integer, default: 9 } }
+steps:
+  - id: make
+    foreach: [x, y]
+    run: 'echo {{item}} > "$WF_OUTPUT_FILE"; test {{item_index}} != {{inputs.bad}}'
+    output_files: { file: file.txt }
+`;
+  await runFlow(project, "r-1", [], text);
+  await runFlow(project, "r-2", ["bad=1"], text);
+  const { stdout } = await project.wf(["diff", "r-1", "r-2"]);
+  assert.match(stdout, /-make\/item-1\/1 succeeded\n/);
+  assert.match(stdout, /make file \(gone\)\n.*\n.*"steps\/make\/item-0\/attempt-1\/outputs\/file.txt",\n/);
+  assert.match(stdout, /\n {2}make\/item-1\/1\n/);
+  assert.doesNotMatch(stdout, /undefined/);
+});
+
 test("a person's other word is a decision, and what it was on is shown", async (t) => {
   const project = projectFor(t);
   const file = project.write("gate.yaml", GATE);

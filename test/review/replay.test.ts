@@ -195,6 +195,17 @@ for (const [name, events] of Object.entries(STORIES)) {
   });
 }
 
+test("a step that ended as its run was canceled, and was not left any more", async () => {
+  const cut = [TAKEN, { event: "run_ended", status: "canceled", reason: CANCELED, outputs: {} }];
+  const [begin, end, ...rest] = BEGUN as [object, object, object, object];
+  for (const events of [
+    [begin, end, ...cut],
+    [begin, end, ...cut, ENGINE, ...rest, ended("b", 1, "succeeded"), ...cut],
+  ]) {
+    assert.deepEqual((await replayOf(told(...events))).differences, []);
+  }
+});
+
 test("without a request a run is not canceled, and without a time limit it is not late", async () => {
   const late = { code: "RUN_TIMEOUT", message: "the run took longer" };
   for (const [reason, status] of [

@@ -138,6 +138,8 @@ function sentence(step: StepTree, tree: RunTree, cutOff: boolean, allowed: numbe
   if (cutOff) return `interrupted in attempt ${record.attempts}`;
   switch (record.status) {
     case "succeeded":
+      // An empty list has no attempt.
+      if (record.attempts === 0) return "passed, no items";
       return `${record.decision === undefined ? "passed" : PAST[record.decision]} on attempt ${of}`;
     case "failed":
       return `failed on attempt ${of}${record.allowed ? ", as it may" : ""}${errorOf(step)}`;
