@@ -51,11 +51,7 @@ export async function checkResume(
     });
   }
   const { definition, lines } = reading;
-  const created = lines[0];
-  if (created?.event !== "run_created") throw damaged(runDir, "its journal does not begin with run_created");
-  if (sha256(definition) !== created.workflow.sha256) {
-    throw damaged(runDir, `${RUN_FILES.definition} is not the one that the run was created with`);
-  }
+  const created = createdIn(runDir, reading);
   const workflow = loadCopy(runDir, definition, created.workflow);
   const definitionIn = definitionsIn(runDir, created.workflow);
   const project = projectOf(runDir, created, request.project);
@@ -109,6 +105,17 @@ function succeeded(runId: string): WfError {
 
 type Created = JournalLine & { event: "run_created" };
 
+/** The first line of a run's journal, and the definition that belongs to it. Raises RUN_DAMAGED. */
+export function createdIn(
+  runDir: string,
+  { definition, lines }: { readonly definition: Uint8Array; readonly lines: readonly JournalLine[] },
+): Created {
+  const created = lines[0];
+  if (created?.event !== "run_created") throw damaged(runDir, "its journal does not begin with run_created");
+  if (sha256(definition) === created.workflow.sha256) return created;
+  throw damaged(runDir, `${RUN_FILES.definition} is not the one that the run was created with`);
+}
+
 /** `--project`, else the way from the run, else the recorded folder. */
 export function projectOf(
   runDir: string,
@@ -140,7 +147,7 @@ export function sourceChanged(project: string, { workflow }: Created): string | 
   }
 }
 
-export function damaged(runDir: string, what: string): WfError {
+function damaged(runDir: string, what: string): WfError {
   return new WfError({
     code: "RUN_DAMAGED",
     message: `run '${basename(runDir)}' is damaged: ${what}`,

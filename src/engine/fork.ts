@@ -1,6 +1,6 @@
-import { isAbsolute, join, posix, relative, resolve } from "node:path";
+import { join, posix, resolve } from "node:path";
 import type { AttemptRecord, ForkedFrom, JournalLine, RunEvent } from "../core/event.ts";
-import { fold, foldAll } from "../core/fold.ts";
+import { foldAll } from "../core/fold.ts";
 import { linesBefore } from "../core/fork.ts";
 import { initialState } from "../core/initial-state.ts";
 import { WfError } from "../core/problem.ts";
@@ -10,23 +10,21 @@ import type { Secrets } from "../secrets/secrets.ts";
 import { secretsAgain } from "../secrets/supply.ts";
 import { readGate } from "../steps/approval.ts";
 import { createRun } from "../store/create-run.ts";
-import { attemptDir, RUN_FILES } from "../store/layout.ts";
+import { attemptDir } from "../store/layout.ts";
 import { removeLeftOvers } from "../store/left-over.ts";
 import { readRun } from "../store/open-run.ts";
 import type { Shared } from "../store/share-tree.ts";
-import { snapshotOf } from "../store/snapshot.ts";
 import { type History, takeHistory } from "../store/take-history.ts";
 import { gitState } from "../system/git.ts";
-import { VERSION } from "../system/version.ts";
 import type { DriveOptions, ForkRequest, Outcome } from "./api.ts";
 import { attendRequests } from "./attend-requests.ts";
-import { damaged, projectOf, sourceChanged } from "./check-resume.ts";
+import { createdIn, projectOf, sourceChanged } from "./check-resume.ts";
 import { Clock } from "./clock.ts";
 import { driveAndRelease, rememberingAttempt } from "./conclude.ts";
 import { changedInputs, changedOutputs, type Edit, withEdits } from "./fork-edits.ts";
 import { requireRunId, requireStep } from "./given-names.ts";
-import { definitionsIn, loadCopy, sha256 } from "./load.ts";
-import { engineStarted, holdRun, newRunId } from "./new-run.ts";
+import { definitionsIn, loadCopy } from "./load.ts";
+import { buildFor, engineStarted, holdRun, newRunId, recordedProjectOf } from "./new-run.ts";
 import type { Session } from "./session.ts";
 
 type Created = JournalLine & { readonly event: "run_created" };
@@ -121,10 +119,7 @@ function readParent(runDir: string) {
     });
   }
   const { lines, definition, liveness } = reading;
-  const created = lines[0];
-  if (created?.event !== "run_created") throw damaged(runDir, "its journal does not begin with run_created");
-  if (sha256(definition) !== created.workflow.sha256)
-    throw damaged(runDir, `${RUN_FILES.definition} is not the one that the run was created with`);
+  const created = createdIn(runDir, reading);
   if (liveness.driver !== null && liveness.alive === "alive") {
     throw new WfError({
       code: "RUN_LOCKED",
@@ -157,8 +152,6 @@ async function create(request: ForkRequest, checked: CheckedFork, options: Drive
   const durability = request.durability ?? created.options.durability;
   const sync = durability === "power";
   const runDir = join(runsDir, runId);
-  const back = relative(runDir, project);
-  const inside = !relative(project, runDir).startsWith("..") && !isAbsolute(back);
   const { git: _, projectFromRun: __, reuse: ___, answers: ____, ...volatile } = created.volatile;
   const events: RunEvent[] = [
     {
@@ -170,8 +163,7 @@ async function create(request: ForkRequest, checked: CheckedFork, options: Drive
       options: { ...created.options, durability, ...(request.keepGoing && { keep_going: true }) },
       volatile: {
         ...volatile,
-        project,
-        ...(inside && { projectFromRun: back }),
+        ...recordedProjectOf(project, runDir),
         ...(git && { git }),
         forkedFrom: forkedFrom(request, created),
       },
@@ -190,13 +182,7 @@ async function create(request: ForkRequest, checked: CheckedFork, options: Drive
     fill: (folder) => {
       shared = takeHistory(parentDir, folder, history, { sync });
     },
-    snapshot: (written, length) => {
-      for (const line of written) fold(state, line);
-      return snapshotOf(state, length);
-    },
-    durability,
-    at: new Date(clock.now()),
-    version: VERSION,
+    ...buildFor(state, durability, clock),
   });
   const session = holdRun(
     made,

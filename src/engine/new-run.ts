@@ -10,7 +10,7 @@ import type { RunState } from "../core/state.ts";
 import type { Limits } from "../core/workflow.ts";
 import type { AnswerBook } from "../review/answer-book.ts";
 import type { Places } from "../steps/scope.ts";
-import { type CreatedRun, createRun } from "../store/create-run.ts";
+import { type CreatedRun, createRun, type RunBuild } from "../store/create-run.ts";
 import { Journal } from "../store/journal.ts";
 import { RUN_FILES } from "../store/layout.ts";
 import { snapshotOf } from "../store/snapshot.ts";
@@ -56,13 +56,7 @@ export function createSession(run: NewRun, clock: Clock, observer: Observer): Se
     definition: bytes,
     files: Object.fromEntries(files),
     firstLines: firstLines(run),
-    snapshot: (written, length) => {
-      for (const line of written) fold(state, line);
-      return snapshotOf(state, length);
-    },
-    durability,
-    at: new Date(clock.now()),
-    version: VERSION,
+    ...buildFor(state, durability, clock),
   });
   const { places, earlier } = run;
   const session = holdRun(made, state, places, {
@@ -73,6 +67,33 @@ export function createSession(run: NewRun, clock: Clock, observer: Observer): Se
   });
   for (const line of made.lines) observer.event?.(line, session.state);
   return session;
+}
+
+/** What all builds of a run have in common; its first lines are folded into `state`. */
+export function buildFor(
+  state: RunState,
+  durability: RunOptions["durability"],
+  clock: Clock,
+): Pick<RunBuild, "snapshot" | "durability" | "at" | "version"> {
+  return {
+    snapshot: (written, length) => {
+      for (const line of written) fold(state, line);
+      return snapshotOf(state, length);
+    },
+    durability,
+    at: new Date(clock.now()),
+    version: VERSION,
+  };
+}
+
+/** The project as a run's first line names it: also by the way from the run, if that lies in it. */
+export function recordedProjectOf(
+  project: string,
+  runDir: string,
+): { readonly project: string; readonly projectFromRun?: string } {
+  const back = relative(runDir, project);
+  const inside = !relative(project, runDir).startsWith("..") && !isAbsolute(back);
+  return { project, ...(inside && { projectFromRun: back }) };
 }
 
 /** Takes hold of a run that has just been created. */
@@ -102,8 +123,6 @@ function firstLines(run: NewRun): RunEvent[] {
   const { workflow, sha256 } = loaded;
   const { project } = run.places;
   const runDir = join(run.runsDir, run.folder);
-  const back = relative(runDir, project);
-  const inside = !relative(project, runDir).startsWith("..") && !isAbsolute(back);
   const clamped = workflow.steps.flatMap((each): RunEvent[] => {
     if (each.timeoutClampedFromMs === undefined || each.timeoutMs === undefined) return [];
     const { timeoutClampedFromMs: from, timeoutMs: to } = each;
@@ -125,8 +144,7 @@ function firstLines(run: NewRun): RunEvent[] {
       limits: effectiveLimits(workflow.limits, maxParallel),
       options,
       volatile: {
-        project,
-        ...(inside && { projectFromRun: back }),
+        ...recordedProjectOf(project, runDir),
         ...(git && { git }),
         ...(earlier && { reuse: sourceFor(runDir, earlier) }),
         ...(answers && { answers }),
